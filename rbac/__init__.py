@@ -1,0 +1,1 @@
+"""Studio RBAC: the permission table of Label Studio Enterprise, decided by Casbin."""

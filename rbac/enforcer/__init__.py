@@ -1,0 +1,1 @@
+"""Casbin enforcers: stock, and compiled."""
