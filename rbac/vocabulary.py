@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from rbac.errors import UnknownName, nearest
 
@@ -24,6 +24,14 @@ class Word(StrEnum):
     """A closed set of names. Hashes as the string it is: Enum's own hash is a Python call, and these are asked often."""
 
     __hash__ = str.__hash__
+
+    @classmethod
+    def named(cls, text: str) -> Self | None:
+        """The name written `text`, or None when there is none."""
+        try:
+            return cls(text)
+        except ValueError:
+            return None
 
 
 class Role(Word):
@@ -323,7 +331,7 @@ def parse_via(text: str) -> Via:
 
 
 def _member(names: type[_Names], text: str, what: str) -> _Names:
-    try:
-        return names(text)
-    except ValueError:
-        raise UnknownName(f"unknown {what} {text!r}{nearest(text, names)}") from None
+    found = names.named(text)
+    if found is None:
+        raise UnknownName(f"unknown {what} {text!r}{nearest(text, names) or ': one of ' + ', '.join(names)}")
+    return found

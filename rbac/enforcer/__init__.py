@@ -1,1 +1,5 @@
 """Casbin enforcers: stock, and compiled."""
+
+from rbac.enforcer.stock import assemble
+
+__all__ = ["assemble"]
