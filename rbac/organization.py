@@ -14,6 +14,7 @@ from rbac import members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
+from rbac.directory import Source
 from rbac.errors import Denied, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
@@ -63,8 +64,8 @@ class Organization:
     ) -> bool:
         """Whether `user` may. Raises UnknownName for a name that is none, StoreError when the store cannot answer."""
         request = questions.parse_request(user, permission, domain, target=target, task=task, via=via)
-        with self.context.source(self.id, at_least) as source:
-            return questions.allowed(self.context.decider, source, self.id, request, self.context.clock())
+        context = self.context
+        return context.ask(self.id, lambda source: questions.allowed(context.decider, source, self.id, request, context.clock()), at_least)
 
     def check(
         self,
@@ -79,8 +80,8 @@ class Organization:
     ) -> Decision:
         """Like `can`, with the line of the policy that decided, the reason and the revision."""
         request = questions.parse_request(user, permission, domain, target=target, task=task, via=via)
-        with self.context.source(self.id, at_least) as source:
-            return questions.decide(self.context.decider, source, self.id, request, self.context.clock())
+        context = self.context
+        return context.ask(self.id, lambda source: questions.decide(context.decider, source, self.id, request, context.clock()), at_least)
 
     def require(
         self,
@@ -101,16 +102,21 @@ class Organization:
 
     def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
         """One Decision a request, in order, all from one revision."""
-        with self.context.source(self.id, at_least) as source:
-            now = self.context.clock()
-            return [questions.decide(self.context.decider, source, self.id, request, now) for request in requests]
+        asked, context = list(requests), self.context
+
+        def answer(source: Source) -> list[Decision]:
+            now = context.clock()
+            return [questions.decide(context.decider, source, self.id, request, now) for request in asked]
+
+        return context.ask(self.id, answer, at_least)
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
         name, where, arriving = parse_id(user, "user"), parse_domain(domain), parse_via(via)
-        may: list[Permission] = []
-        depends: list[Permission] = []
-        with self.context.source(self.id) as source:
+
+        def answer(source: Source) -> Permissions:
+            may: list[Permission] = []
+            depends: list[Permission] = []
             now = self.context.clock()
             for request in questions.everything(name, where, arriving):
                 looked = questions.look(self.context.decider, source, self.id, request, now)
@@ -119,6 +125,8 @@ class Organization:
                 elif looked.verdict and questions.needs_target(looked.verdict) and (looked.api is None or looked.api.allowed):
                     depends.append(request.permission)
             return Permissions(name, where, tuple(may), tuple(depends), questions.revision_of(source))
+
+        return self.context.ask(self.id, answer)
 
     def look(
         self,
@@ -133,9 +141,12 @@ class Organization:
     ) -> tuple[Decision, questions.Looked]:
         """A Decision with every line of that permission and role, each condition's value and each missing fact."""
         request = questions.parse_request(user, permission, domain, target=target, task=task, via=via)
-        with self.context.source(self.id, at_least) as source:
+
+        def answer(source: Source) -> tuple[Decision, questions.Looked]:
             looked = questions.look(self.context.decider, source, self.id, request, self.context.clock())
             return questions.decision_of(self.context.decider, looked, questions.revision_of(source)), looked
+
+        return self.context.ask(self.id, answer, at_least)
 
     # -- what is so ----------------------------------------------------------------------------------------------------
 
@@ -151,8 +162,7 @@ class Organization:
 
     def record(self) -> OrganizationRecord:
         """The organization's own facts; raises UnknownName when there is no such organization."""
-        with self.context.source(self.id) as source:
-            found = source.organization()
+        found = self.context.ask(self.id, lambda source: source.organization())
         if found is None:
             raise UnknownName(f"there is no organization {self.id}")
         return found
@@ -160,15 +170,18 @@ class Organization:
     def role_of(self, user: str, domain: str | Domain = ORGANIZATION) -> Role | None:
         """The role in force there; None for whoever is not active, and for a domain that does not exist."""
         name, where = parse_id(user, "user"), parse_domain(domain)
-        with self.context.source(self.id) as source:
+
+        def answer(source: Source) -> Role | None:
             member, place = source.member(name), source.place(where)
+            source.settle()
             return None if member is None or place is None else member.role_in(place, self.context.clock())
+
+        return self.context.ask(self.id, answer)
 
     def member(self, user: str) -> MemberRecord | None:
         """A member with their memberships, project roles and pauses; None for whoever is none."""
         name = parse_id(user, "user")
-        with self.context.source(self.id) as source:
-            return source.member(name)
+        return self.context.ask(self.id, lambda source: source.member(name))
 
     def members(self, domain: str | Domain = ORGANIZATION) -> Iterator[Membership]:
         """The members of a domain in id order, streamed; of a project also those who are there through its workspace."""
@@ -229,7 +242,6 @@ class Organization:
     ) -> tuple[str, str, str, str, Any]:
         """The five values of Casbin's `r` for a question: sub, dom, obj, act, facts."""
         asked = questions.parse_request(user, permission, domain, target=target, task=task)
-        with self.context.source(self.id) as source:
-            known = questions.know(source, self.id, asked, self.context.clock())
+        known = self.context.ask(self.id, lambda source: questions.know(source, self.id, asked, self.context.clock()))
         facts = known.facts or GivenFacts(kind=asked.permission.kind)
         return str(known.subject), known.path, asked.permission.object, asked.permission.action, facts

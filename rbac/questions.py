@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from rbac.deciding import Decider, Verdict
+from rbac.directory import Source
 from rbac.errors import UnknownName
-from rbac.records import Asked, Instant, MemberRecord, OrganizationRecord, Place, RecordedFacts
+from rbac.records import Instant, MemberRecord, OrganizationRecord, Place, RecordedFacts
 from rbac.roles import Subject
 from rbac.vocabulary import (
     ORGANIZATION,
@@ -21,22 +21,12 @@ from rbac.vocabulary import (
     Kind,
     Permission,
     Request,
-    Role,
     Via,
     parse_domain,
     parse_id,
     parse_permission,
     parse_via,
 )
-
-
-class Source(Protocol):
-    """Where records come from: a transaction, or the cache."""
-
-    def organization(self) -> OrganizationRecord | None: ...
-    def member(self, user: str) -> MemberRecord | None: ...
-    def place(self, domain: Domain) -> Place | None: ...
-    def asked(self, request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant) -> Asked: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +75,13 @@ def know(source: Source, organization: str, request: Request, now: Instant) -> K
     record = place if isinstance(place, OrganizationRecord) else source.organization()
     assert record is not None, "a domain has an organization"
     asked = source.asked(request, member, place, role, now)
+    source.settle()
     facts = RecordedFacts(record, member, place, request.permission, role, now, asked)
     return Known(member.subject(role), place.path, request.permission, facts, "")
 
 
 def _unknown(source: Source, organization: str, request: Request, member: MemberRecord | None, place: Place | None) -> Known:
+    source.settle()
     if source.organization() is None:
         reason = f"there is no organization {organization}"
     elif member is None:

@@ -87,6 +87,11 @@ class ProjectRecord:
     def domain(self) -> Domain:
         return Domain(Kind.PROJECT, self.id)
 
+    @property
+    def assigned_counts(self) -> bool:
+        """Whether anybody's way in depends on the tasks they have."""
+        return self.distribution is Distribution.MANUAL or self.review_only_assigned
+
 
 Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
 
@@ -97,6 +102,8 @@ class MemberRecord:
 
     `role` is the organization role (the Owner's is owner), None for an invited member. The dictionaries go from the
     id of a workspace or project to when it ends, and for project roles and pauses to what it is and when it ends.
+    `subjects` and `assigned` are filled as they are asked for: this user as Casbin's `sub` with a role, and whether
+    they have a task in a project as annotator, and as reviewer.
     """
 
     user: str
@@ -107,10 +114,16 @@ class MemberRecord:
     project_roles: dict[str, tuple[Role | None, Until]]
     pauses: dict[str, tuple[str, Until]]
     subjects: dict[Role, Subject]
+    assigned: dict[str, tuple[bool, bool]]
 
     @property
     def active(self) -> bool:
         return self.state is State.ACTIVE
+
+    @property
+    def weight(self) -> int:
+        """How many facts it holds."""
+        return 1 + len(self.workspaces) + len(self.projects) + len(self.project_roles) + len(self.pauses)
 
     def role_in(self, place: Place, now: Instant) -> Role | None:
         """The role in force there, None for whoever is not active."""
