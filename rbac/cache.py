@@ -20,8 +20,8 @@ from sqlalchemy import Engine
 from rbac.database.engine import reading
 from rbac.database.freshness import Mark, Watch
 from rbac.directory import Reads, Snapshot, Stand, gather
-from rbac.records import Asked, Instant, MemberRecord, OrganizationRecord, Place, ProjectRecord, TaskRecord
-from rbac.vocabulary import Domain, Kind, Request, Role, parse_domain
+from rbac.records import NOTHING_ELSE, Asked, Instant, MemberRecord, OrganizationRecord, Place, ProjectRecord, TaskRecord
+from rbac.vocabulary import WORKERS, Kind, Permission, Request, Role
 
 CAPACITY = 500_000
 """How many facts are kept unless a store is opened with another number: a member counts one and one a membership."""
@@ -54,9 +54,9 @@ class Shelf:
     def forget(self) -> None:
         """Let go of every record but the organization's own."""
         self.members: dict[str, MemberRecord] = {}
-        self.places: dict[Domain, Place] = {}
+        self.places: dict[str, Place] = {}
         self.old_members: dict[str, MemberRecord] = {}
-        self.old_places: dict[Domain, Place] = {}
+        self.old_places: dict[str, Place] = {}
 
     def turn(self) -> bool:
         """Let go of what was not used since the last turn; whether anything is left."""
@@ -70,7 +70,7 @@ class Shelf:
         self.members.pop(user, None)
         self.old_members.pop(user, None)
 
-    def drop_place(self, domain: Domain) -> None:
+    def drop_place(self, domain: str) -> None:
         """Let go of one domain."""
         self.places.pop(domain, None)
         self.old_places.pop(domain, None)
@@ -182,14 +182,16 @@ class View:
         found = self._shelf.members.get(user)
         return self._load_member(user) if found is None else found
 
-    def place(self, domain: Domain) -> Place | None:
-        if domain.kind is Kind.ORGANIZATION:
-            return self._shelf.record
+    def place(self, domain: str) -> Place | None:
         found = self._shelf.places.get(domain)
-        return self._load_place(domain) if found is None else found
+        if found is None:
+            return self._shelf.record if domain == Kind.ORGANIZATION else self._load_place(domain)
+        return found
 
-    def asked(self, request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant) -> Asked:
-        return gather(self, self._directory.reads[request.permission], request, user, place, role, now)
+    def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
+        if request.target is None and request.task is None and role not in WORKERS:
+            return NOTHING_ELSE
+        return gather(self, self._directory.reads[permission], request, user, place, role, now)
 
     def task(self, task: str, project: str, user: str) -> TaskRecord:
         with self._read() as snapshot:
@@ -224,7 +226,7 @@ class View:
             self._keep(shelf.members, user, found, found.weight)
         return found
 
-    def _load_place(self, domain: Domain) -> Place | None:
+    def _load_place(self, domain: str) -> Place | None:
         shelf = self._shelf
         found = shelf.old_places.get(domain)
         if found is None:
@@ -268,6 +270,6 @@ def _evict(shelf: Shelf, changes: list[Any]) -> None:
         elif kind == "workspace":
             shelf.drop_places()  # its projects carry who created it
         elif kind == "project":
-            shelf.drop_place(parse_domain(domain))
+            shelf.drop_place(domain)
             for side in sides:
-                shelf.drop_place(Domain(Kind.WORKSPACE, side["workspace"]))  # which knows whether it is empty
+                shelf.drop_place(f"workspace:{side['workspace']}")  # which knows whether it is empty

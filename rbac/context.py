@@ -20,6 +20,7 @@ from rbac.directory import Snapshot, Source
 from rbac.errors import StoreError
 from rbac.questions import revision_of
 
+_Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
 
 _TRIES = 4
@@ -47,7 +48,13 @@ class Context:
             self._checked = True
         return self.engine
 
-    def ask(self, organization: str, question: Callable[[Source], _Answer], at_least: int = 0) -> _Answer:
+    def ask(
+        self,
+        organization: str,
+        question: Callable[[Decider, Source, str, _Asked, int], _Answer],
+        asked: _Asked,
+        at_least: int = 0,
+    ) -> _Answer:
         """The answer to a question over records of one revision, not before `at_least`.
 
         From memory while nothing has changed. Where the organization keeps changing under the question, or nothing is
@@ -57,18 +64,18 @@ class Context:
             self.ready()
         if self._directory is not None:
             for _ in range(_TRIES):
-                try:
-                    view = self._directory.view(organization, at_least)
-                    if view.revision >= at_least:
-                        return question(view)
+                view = self._directory.view(organization, at_least)
+                if view.revision < at_least:
                     break
+                try:
+                    return question(self.decider, view, organization, asked, self.clock())
                 except Moved:
                     continue
         with self.reading() as connection:
             source = Snapshot(connection, organization, self.decider.policy.reads)
             if at_least and revision_of(source) < at_least:
                 raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
-            return question(source)
+            return question(self.decider, source, organization, asked, self.clock())
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: its next answer is not from before."""

@@ -47,7 +47,7 @@ from rbac.records import (
     Until,
     WorkspaceRecord,
 )
-from rbac.vocabulary import MANAGER_OR_ABOVE, WORKERS, Distribution, Domain, Kind, Permission, Request, Role, State
+from rbac.vocabulary import MANAGER_OR_ABOVE, WORKERS, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
 
 _ORGANIZATION: BindParameter[str] = bindparam("organization")
 _USER: BindParameter[str] = bindparam("user")
@@ -70,12 +70,15 @@ class Stand(NamedTuple):
 
 
 class Source(Protocol):
-    """Where the records of one organization come from, all of one revision: a transaction, or the cache."""
+    """Where the records of one organization come from, all of one revision: a transaction, or the cache.
+
+    A name that cannot be one raises UnknownName; one that is not there is None.
+    """
 
     def organization(self) -> OrganizationRecord | None: ...
     def member(self, user: str) -> MemberRecord | None: ...
-    def place(self, domain: Domain) -> Place | None: ...
-    def asked(self, request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant) -> Asked: ...
+    def place(self, domain: str) -> Place | None: ...
+    def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked: ...
     def task(self, task: str, project: str, user: str) -> TaskRecord: ...
     def assigned(self, user: MemberRecord, project: ProjectRecord) -> tuple[bool, bool]: ...
     def shares(self, user: MemberRecord, target: MemberRecord, now: Instant) -> bool: ...
@@ -84,9 +87,7 @@ class Source(Protocol):
         """Called once all records of a question are gathered: raises unless they belong to one revision."""
 
 
-def gather(
-    source: Source, reads: frozenset[str], request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant
-) -> Asked:
+def gather(source: Source, reads: frozenset[str], request: Request, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
     """The loose facts of a question: only those that its permission's lines read, and this question can need."""
     target = task = assigned = shares = None
     if request.target is not None:
@@ -94,7 +95,7 @@ def gather(
         if target is not None and "shares_domain_with_target" in reads and role in MANAGER_OR_ABOVE:
             shares = source.shares(user, target, now)
     if request.task is not None:
-        task = source.task(request.task, place.id, user.user)
+        task = source.task(parse_id(request.task, "task"), place.id, user.user)
     if type(place) is ProjectRecord and place.assigned_counts and role in WORKERS and "assigned_as_annotator" in reads:
         assigned = source.assigned(user, place)
     elif target is None and request.target is None and task is None:
@@ -133,7 +134,7 @@ class Snapshot:
 
     def member(self, user: str) -> MemberRecord | None:
         """A member with everything that hangs on them, in one query; None for whoever is not one."""
-        rows = self._all(_member_query, user=user)
+        rows = self._all(_member_query, user=parse_id(user, "user"))
         workspaces: dict[str, Until] = {}
         projects: dict[str, Until] = {}
         project_roles: dict[str, tuple[Role | None, Until]] = {}
@@ -156,15 +157,16 @@ class Snapshot:
             return None
         return MemberRecord(user, role, state, workspaces, projects, project_roles, pauses, {}, {})
 
-    def place(self, domain: Domain) -> Place | None:
-        """The domain's facts, None when there is no such domain."""
-        if domain.kind is Kind.ORGANIZATION:
+    def place(self, domain: str) -> Place | None:
+        """The facts of the domain at an address, None when there is no such domain."""
+        where = parse_domain(domain)
+        if where.kind is Kind.ORGANIZATION:
             return self.organization()
-        return self.workspace(domain.id) if domain.kind is Kind.WORKSPACE else self.project(domain.id)
+        return self.workspace(where.id) if where.kind is Kind.WORKSPACE else self.project(where.id)
 
     def workspace(self, workspace: str) -> WorkspaceRecord | None:
         """A workspace, None when there is none."""
-        row = self._one(_workspace_query, id=workspace)
+        row = self._one(_workspace_query, id=parse_id(workspace, "workspace"))
         self.seen = None if row is None else row.revision
         if row is None or row.id is None:
             return None
@@ -173,7 +175,7 @@ class Snapshot:
 
     def project(self, project: str) -> ProjectRecord | None:
         """A project with its workspace's creator, None when there is none."""
-        row = self._one(_project_query, id=project)
+        row = self._one(_project_query, id=parse_id(project, "project"))
         self.seen = None if row is None else row.revision
         if row is None or row.id is None:
             return None
@@ -191,9 +193,9 @@ class Snapshot:
             review_only_assigned=bool(row.review_only_assigned),
         )
 
-    def asked(self, request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant) -> Asked:
+    def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
         """The loose facts of a question."""
-        return gather(self, self._reads[request.permission], request, user, place, role, now)
+        return gather(self, self._reads[permission], request, user, place, role, now)
 
     def settle(self) -> None:
         """Nothing: a transaction sees one revision."""
