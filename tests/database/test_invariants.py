@@ -158,8 +158,7 @@ def test_no_bad_id_gets_into_any_table_of_ids(acme: Engine) -> None:
         for statement in (
             "INSERT INTO member VALUES ('acme', :bad, 'manager', 'active')",
             "INSERT INTO workspace VALUES ('acme', :bad, NULL, FALSE)",
-            "INSERT INTO project SELECT organization, :bad, workspace, personal, created_by, published, distribution,"
-            " show_to_annotators, show_to_reviewers, review_only_assigned FROM project WHERE organization = 'acme' AND id = 'p1'",
+            "INSERT INTO project VALUES ('acme', :bad, 'w1', FALSE, NULL, FALSE, 'manual', FALSE, FALSE, FALSE)",
             "INSERT INTO task VALUES ('acme', 'p1', :bad)",
             "UPDATE organization SET id = :bad, owner = :bad WHERE id = 'acme'",
         ):

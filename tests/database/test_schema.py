@@ -77,7 +77,7 @@ def test_creating_a_store_twice_leaves_it_alone(engine: Engine) -> None:
 
 def test_a_store_that_is_not_there_yet_says_what_makes_one_and_is_not_made_by_asking(empty: Engine) -> None:
     for ask in (schema.check, schema.upgrade):
-        with pytest.raises(StoreError, match="there is no store at .* yet: `rbac init` or `rbac import` makes one"):
+        with pytest.raises(StoreError, match=r"there is no store at .* yet: `rbac init` or `rbac import` makes one"):
             ask(empty)
 
     if is_sqlite(empty):
