@@ -27,7 +27,27 @@ EFFECTS = {
     "both": "some(where (p.eft == allow)) && !some(where (p.eft == deny))",
     "priority": "priority(p.eft) || deny",
 }
-WORDS = ("alice", "bob", "admin", "root", "read", "write", "data1", "data2", "d1", "d2", "/a/1", "/a/*", "/b/:id", "*", "", "1", "2", "10", "x & y")
+WORDS = (
+    "alice",
+    "bob",
+    "admin",
+    "root",
+    "read",
+    "write",
+    "data1",
+    "data2",
+    "d1",
+    "d2",
+    "/a/1",
+    "/a/*",
+    "/b/:id",
+    "*",
+    "",
+    "1",
+    "2",
+    "10",
+    "x & y",
+)
 
 _ACL = "r.sub == p.sub && r.obj == p.obj && r.act == p.act"
 MATCHERS = (
