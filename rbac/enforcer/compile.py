@@ -67,7 +67,7 @@ class Program:
         emitter = Emitter(self._names)
         for key in self._index.keys:
             if not isinstance(key.expression, Field):
-                yield f"    {self._variables[key.text]} = {emitter.value(key.expression, plain=not key.is_links)}"
+                yield from (f"    {line}" for line in emitter.assignment(self._variables[key.text], key.expression))
         if not self._index.keys:
             self._names.globals["_only"] = self._function(self._index.select(()))
             yield f"    return _only({self._inputs})"

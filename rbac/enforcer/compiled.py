@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
-import casbin
+from casbin import Enforcer
 from casbin.effect import AllowAndDenyEffector, AllowOverrideEffector, DenyOverrideEffector
 from casbin.model import Model
 from casbin.util import SimpleEval, generate_conditional_g_function, generate_g_function, util
@@ -42,7 +42,7 @@ class Compilation:
         return self.done
 
 
-class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no types
+class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     """`casbin.Enforcer` with the matcher compiled for each policy line; safe to share between threads.
 
     The first request after a change compiles, later ones run. A matcher function must be a function of its arguments
@@ -61,7 +61,7 @@ class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "enforce_ex" in vars(cls) and "enforce" not in vars(cls):
-            cls.enforce = casbin.Enforcer.enforce  # type: ignore[method-assign]
+            cls.enforce = Enforcer.enforce  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -221,7 +221,7 @@ def _names_last() -> bool:
     logger.disabled = True
     for section, value in (("r", "a"), ("p", "a"), ("e", "!some(where (p.eft == deny))"), ("m", "r.a == p.a")):
         model.add_def(section, section, value)
-    probe = object.__new__(casbin.Enforcer)  # __init__ would switch the logging of the whole process
+    probe = object.__new__(Enforcer)  # __init__ would switch the logging of the whole process
     probe.logger = logger
     probe.init_with_model_and_adapter(model)
     probe.add_policy("x")

@@ -50,7 +50,7 @@ class Names:
         self.links = links
         self.globals: dict[str, Any] = {
             "_stock": values.stock, "_plain": values.plain_value, "_safe": values.safe_value, "_names": values.names_value,
-            "_method": values.method, "_get": getattr, "_type": type, "_str": str, "_unset": object(),
+            "_method": values.method, "_get": getattr, "_type": type, "_str": str, "_frozenset": frozenset, "_unset": object(),
         }  # fmt: skip
         self._by_id: dict[tuple[str, int], str] = {}
 
@@ -83,6 +83,12 @@ class Emitter:
         """Say what will be written, so that what comes twice is computed once."""
         self._counts.update(self.text(part) for each in expressions for part in walk(each) if isinstance(part, Computed))
 
+    def assignment(self, name: str, expression: Expression) -> list[str]:
+        """Compute a key into a variable, plain or a set of names whatever comes."""
+        if isinstance(expression, Links):
+            return [f"{name} = {self._links(expression)}", f"if _type({name}) is not _frozenset: _stock()"]
+        return [f"{name} = {self._any(expression)}", f"if _type({name}) not in _is_plain: _plain({name})"]
+
     def test(self, term: Expression) -> str:
         """A term of a matcher's `&&`: true, false, or anything else, which stock Casbin answers."""
         if is_bool(term):
@@ -92,7 +98,7 @@ class Emitter:
     def value(self, expression: Expression, *, plain: bool = False) -> str:
         """The value of an expression, let through as the sandbox lets it through; `plain` if it is about to be compared."""
         text = self._any(expression)
-        if isinstance(expression, Computed | Operation):
+        if isinstance(expression, Computed | Operation) and not self._is_variable(text):
             return f"{'_plain' if plain else '_safe'}({text})"
         return f"_plain({text})" if plain and isinstance(expression, All | Either) else text
 
@@ -137,15 +143,23 @@ class Emitter:
                 return f"{self.names.of('f', self.names.functions[name])}({self._list(args)})"
             case Direct(function, args):
                 return f"{self.names.of('d', function)}({self._list(args)})"
-            case Links(section, args):
-                domain = [f"_str({self.value(each)})" for each in args[1:]]
-                return f"_names({self.names.of('l', self.names.links[section])}({', '.join((self.value(args[0]), *domain))}))"
+            case Links():
+                return f"_names({self._links(expression)})"
             case Attribute(value, name):
                 return f"_get({self.value(value)}, {name!r})"
             case Method(value, name, args):
                 return f"_method({self.value(value)}, {name!r})({self._list(args)})"
             case _:
                 return "_stock()"
+
+    def _links(self, links: Links) -> str:
+        name, *domain = links.args
+        args = [self.value(name, plain=True), *(f"_str({self.value(each, plain=True)})" for each in domain)]
+        return f"{self.names.of('l', self.names.links[links.section])}({', '.join(args)})"
+
+    def _is_variable(self, text: str) -> bool:
+        """Whether this is a key, which was looked at when it was computed."""
+        return text in self._known.values()
 
     def _list(self, expressions: tuple[Expression, ...], *, plain: bool = False) -> str:
         return ", ".join(self.value(each, plain=plain) for each in expressions)
