@@ -81,7 +81,7 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def enforce(self, *rvals: Any) -> Any:
         """Whether the request is allowed, a bool: what `casbin.Enforcer.enforce` says."""
         try:
-            answer = self._cell.decide(*rvals)
+            answer = self._cell.decide(rvals)
         except Exception:  # stock Casbin raises it again, or knows better
             answer = None
         if answer is None:
@@ -93,7 +93,7 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def enforce_ex(self, *rvals: Any) -> Any:
         """Whether the request is allowed, and the rule that decided: what `casbin.Enforcer.enforce_ex` says."""
         try:
-            answer = self._cell.decide(*rvals)
+            answer = self._cell.decide(rvals)
         except Exception:
             answer = None
         if answer is None:
@@ -107,8 +107,8 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
         if self.logger.isEnabledFor(level):
             self.logger.log(level, "Request: " + ", ".join([str(each) for each in rvals]) + f" ---> {allowed}")
 
-    def _first(self, *rvals: Any) -> Any:
-        return self._compile()(*rvals)
+    def _first(self, rvals: tuple[Any, ...]) -> Any:
+        return self._compile()(rvals)
 
     def _compile(self) -> Callable[..., Any]:
         cell, model = self._cell, self.model
@@ -131,7 +131,7 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
         return decide
 
 
-def _use_stock(*_: Any) -> NoReturn:
+def _use_stock(_: tuple[Any, ...]) -> NoReturn:
     raise UseStock
 
 

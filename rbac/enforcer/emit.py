@@ -52,6 +52,7 @@ class Names:
             "_stock": values.stock, "_plain": values.plain_value, "_safe": values.safe_value, "_names": values.names_value,
             "_method": values.method, "_get": getattr, "_type": type, "_str": str, "_frozenset": frozenset, "_unset": object(),
         }  # fmt: skip
+        self.texts: dict[int, tuple[str, Expression]] = {}
         self._by_id: dict[tuple[str, int], str] = {}
 
     def of(self, prefix: str, value: Any) -> str:
@@ -61,6 +62,11 @@ class Names:
             self._by_id[key] = f"_{prefix}{len(self._by_id)}"
             self.globals[self._by_id[key]] = value
         return self._by_id[key]
+
+
+def guard_plain(name: str) -> str:
+    """The statement that sends a request to stock Casbin unless a variable's value is plain."""
+    return f"if _type({name}) is not _str and _type({name}) not in _is_plain: _plain({name})"
 
 
 class Emitter:
@@ -75,9 +81,11 @@ class Emitter:
 
     def text(self, expression: Expression) -> str:
         """The expression written with nothing known: equal texts are equal computations."""
-        plainly = Emitter(self.names)
-        plainly._plainly = True
-        return plainly._any(expression)
+        if id(expression) not in self.names.texts:
+            plainly = Emitter(self.names)
+            plainly._plainly = True
+            self.names.texts[id(expression)] = (plainly._any(expression), expression)
+        return self.names.texts[id(expression)][0]
 
     def count(self, expressions: Iterable[Expression]) -> None:
         """Say what will be written, so that what comes twice is computed once."""
@@ -87,7 +95,7 @@ class Emitter:
         """Compute a key into a variable, plain or a set of names whatever comes."""
         if isinstance(expression, Links):
             return [f"{name} = {self._links(expression)}", f"if _type({name}) is not _frozenset: _stock()"]
-        return [f"{name} = {self._any(expression)}", f"if _type({name}) not in _is_plain: _plain({name})"]
+        return [f"{name} = {self._any(expression)}", guard_plain(name)]
 
     def test(self, term: Expression) -> str:
         """A term of a matcher's `&&`: true, false, or anything else, which stock Casbin answers."""
@@ -154,8 +162,13 @@ class Emitter:
 
     def _links(self, links: Links) -> str:
         name, *domain = links.args
-        args = [self.value(name, plain=True), *(f"_str({self.value(each, plain=True)})" for each in domain)]
+        args = [self.value(name, plain=True), *map(self._spelled, domain)]
         return f"{self.names.of('l', self.names.links[links.section])}({', '.join(args)})"
+
+    def _spelled(self, domain: Expression) -> str:
+        """A domain as stock Casbin hands it to a role manager: through `str`."""
+        text = self.value(domain, plain=True)
+        return f"({text} if _type({text}) is _str else _str({text}))" if isinstance(domain, Field) else f"_str({text})"
 
     def _is_variable(self, text: str) -> bool:
         """Whether this is a key, which was looked at when it was computed."""
