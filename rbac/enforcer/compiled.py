@@ -64,6 +64,8 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
             cls.enforce = Enforcer.enforce  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "model":
+            watch_model(value, self._cell)  # before anybody gets hold of its lists
         object.__setattr__(self, name, value)
         if name in _WATCHED:
             self._cell.touch()
