@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
-import casbin
+from casbin import Enforcer
 from casbin.effect import AllowAndDenyEffector, AllowOverrideEffector, DenyOverrideEffector
 from casbin.model import Model
 from casbin.util import SimpleEval, generate_conditional_g_function, generate_g_function, util
@@ -42,7 +42,7 @@ class Compilation:
         return self.done
 
 
-class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no types
+class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     """`casbin.Enforcer` with the matcher compiled for each policy line; safe to share between threads.
 
     The first request after a change compiles, later ones run. A matcher function must be a function of its arguments
@@ -61,9 +61,11 @@ class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "enforce_ex" in vars(cls) and "enforce" not in vars(cls):
-            cls.enforce = casbin.Enforcer.enforce  # type: ignore[method-assign]
+            cls.enforce = Enforcer.enforce  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "model":
+            watch_model(value, self._cell)  # before anybody gets hold of its lists
         object.__setattr__(self, name, value)
         if name in _WATCHED:
             self._cell.touch()
@@ -81,7 +83,7 @@ class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no 
     def enforce(self, *rvals: Any) -> Any:
         """Whether the request is allowed, a bool: what `casbin.Enforcer.enforce` says."""
         try:
-            answer = self._cell.decide(*rvals)
+            answer = self._cell.decide(rvals)
         except Exception:  # stock Casbin raises it again, or knows better
             answer = None
         if answer is None:
@@ -93,7 +95,7 @@ class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no 
     def enforce_ex(self, *rvals: Any) -> Any:
         """Whether the request is allowed, and the rule that decided: what `casbin.Enforcer.enforce_ex` says."""
         try:
-            answer = self._cell.decide(*rvals)
+            answer = self._cell.decide(rvals)
         except Exception:
             answer = None
         if answer is None:
@@ -107,8 +109,8 @@ class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no 
         if self.logger.isEnabledFor(level):
             self.logger.log(level, "Request: " + ", ".join([str(each) for each in rvals]) + f" ---> {allowed}")
 
-    def _first(self, *rvals: Any) -> Any:
-        return self._compile()(*rvals)
+    def _first(self, rvals: tuple[Any, ...]) -> Any:
+        return self._compile()(rvals)
 
     def _compile(self) -> Callable[..., Any]:
         cell, model = self._cell, self.model
@@ -131,7 +133,7 @@ class CompiledEnforcer(casbin.Enforcer):  # type: ignore[misc]  # casbin has no 
         return decide
 
 
-def _use_stock(*_: Any) -> NoReturn:
+def _use_stock(_: tuple[Any, ...]) -> NoReturn:
     raise UseStock
 
 
@@ -221,7 +223,7 @@ def _names_last() -> bool:
     logger.disabled = True
     for section, value in (("r", "a"), ("p", "a"), ("e", "!some(where (p.eft == deny))"), ("m", "r.a == p.a")):
         model.add_def(section, section, value)
-    probe = object.__new__(casbin.Enforcer)  # __init__ would switch the logging of the whole process
+    probe = object.__new__(Enforcer)  # __init__ would switch the logging of the whole process
     probe.logger = logger
     probe.init_with_model_and_adapter(model)
     probe.add_policy("x")

@@ -184,12 +184,13 @@ def _asked(lines: Iterable[Line]) -> Iterable[Expression]:
 
 
 def plain_fields(expressions: Iterable[Expression]) -> set[str]:
-    """The fields that are compared directly, whose values must be plain."""
+    """The fields that are compared directly, or whose links are asked for: their values must be plain."""
     found: set[str] = set()
     for expression in expressions:
         for part in walk(expression):
-            if isinstance(part, Compare):
-                found.update(each.name for operand in part.operands for each in _direct_fields(operand))
+            if isinstance(part, Compare | Links):
+                inside = part.operands if isinstance(part, Compare) else part.args
+                found.update(each.name for operand in inside for each in _direct_fields(operand))
     return found
 
 

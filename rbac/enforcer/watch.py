@@ -21,6 +21,8 @@ COMPOUND: Final = {"list": list, "tuple": tuple, "dict": dict, "set": set}
 class Cell:
     """What an enforcer runs for a request; lives as long as the enforcer. `touch` puts `stale` back in its place."""
 
+    __slots__ = ("__weakref__", "_lock", "decide", "stale", "stamp")
+
     def __init__(self, stale: Callable[..., Any]) -> None:
         self._lock = threading.Lock()
         self.stale = stale

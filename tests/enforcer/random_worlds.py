@@ -18,6 +18,7 @@ from typing import Any
 import casbin
 from casbin.effect import get_effector
 from casbin.rbac.default_role_manager import RoleManager
+from casbin.util import key_match_func
 
 from rbac.enforcer import UNKNOWN
 
@@ -28,26 +29,9 @@ EFFECTS = {
     "priority": "priority(p.eft) || deny",
 }
 WORDS = (
-    "alice",
-    "bob",
-    "admin",
-    "root",
-    "read",
-    "write",
-    "data1",
-    "data2",
-    "d1",
-    "d2",
-    "/a/1",
-    "/a/*",
-    "/b/:id",
-    "*",
-    "",
-    "1",
-    "2",
-    "10",
-    "x & y",
-)
+    "alice", "bob", "admin", "root", "read", "write", "data1", "data2", "d1", "d2",
+    "/a/1", "/a/*", "/b/:id", "*", "", "1", "2", "10", "x & y",
+)  # fmt: skip
 
 _ACL = "r.sub == p.sub && r.obj == p.obj && r.act == p.act"
 MATCHERS = (
@@ -87,14 +71,19 @@ MATCHERS = (
     "r.obj == p.obj && odd(r.act)",
     "holds(p.sub, p.obj, r.act)",
     "timeMatch(p.sub, p.obj) && r.act == p.act",
+    "g3(r.sub, p.sub, r.obj) && r.act == p.act",
+    "r.obj == p.obj && g3(r.sub, p.sub, p.obj) && r.act == p.act",
+    "g(r.sub, p.sub) && g3(r.sub, p.sub, r.obj) && keyMatch2(r.obj, p.obj)",
 )
 
 _ATOMS = (
-    "r.sub == p.sub", "r.obj == p.obj", "r.act == p.act", "p.act == r.act", 'p.sub == "*"', 'p.obj == "*"', "r.sub != p.sub", 'r.act == "read"',
+    "r.sub == p.sub", "r.obj == p.obj", "r.act == p.act", "p.act == r.act", 'p.sub == "*"', 'p.obj == "*"', "r.sub != p.sub",
+    'r.act == "read"',
     "kind(r.obj) == p.obj", "kind(r.obj) == kind(p.obj)", "kind(r.sub)", "g(r.sub, p.sub)", "g(r.obj, p.obj)", 'g(r.sub, "admin")',
+    "g3(r.sub, p.sub, r.obj)", "r.sub == p.sub && r.act == p.act", "r.sub == p.obj", '(p.sub == "*" || g(r.sub, p.sub))', 'r.sub != "root"',
     "keyMatch(r.obj, p.obj)", "holds(p.sub, p.act, r.obj)", "holds(r.sub, p.act, r.obj)", "faulty(r.act)", "odd(r.obj)", "odd(p.obj)",
     "r.act in (p.act, p.obj)", "r.act in p.act", "r.sub.age > 18", "r.sub.name == p.sub", "r.obj", "p.act", "r.sub < p.sub", "r.sub <= 2",
-    '"a" < r.act < "z"', "True", "False", "0", '""', "1.0", "r.sub.missing", "r.sub == (r.obj || r.act)", "(r.sub || p.sub) == r.obj", "nobody",
+    '"a" < r.act < "z"', "True", "False", "0", '""', "1.0", "r.sub == (r.obj || r.act)", "(r.sub || p.sub) == r.obj", "nobody",
 )  # fmt: skip
 
 
@@ -144,7 +133,8 @@ class Hostile:
 
 VALUES: tuple[Any, ...] = (
     1, 2, 3, True, False, 1.0, 2.5, math.nan, None, b"read", Spelled.READ, Spelled.ALICE, Contrary("bob"), Agreeable(), Hostile(),
-    SimpleNamespace(name="alice", age=20, owner="alice"), SimpleNamespace(name="bob", age=3), SimpleNamespace(name=["x"], age="old", owner=None),
+    SimpleNamespace(name="alice", age=20, owner="alice"), SimpleNamespace(name="bob", age=3),
+    SimpleNamespace(name=["x"], age="old", owner=None),
     {"name": "alice", "age": 30}, {"f": open}, [1, "alice"], ("alice",), {"alice"}, open, len, re, casbin.Enforcer, frozenset({"admin"}),
 )  # fmt: skip
 
@@ -188,12 +178,22 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {"kind": kind, "faulty": faulty, "odd
 
 
 class LinkedRoles(RoleManager):  # type: ignore[misc]  # casbin has no types
-    """Casbin's own role manager, with the hook: every name that `has_link` says yes to."""
+    """A role manager with the hook, which keeps nothing of the names it is asked about."""
 
-    def links(self, name: str, *domain: str) -> frozenset[str] | None:
-        if name == "root":
-            return None
-        return frozenset(role for role in list(self.all_roles) if self.has_link(name, role)) | {name}
+    def has_link(self, name1: Any, name2: Any, *domain: Any) -> bool:
+        return isinstance(name1, str) and isinstance(name2, str) and str(name2) in self._reached(str(name1))
+
+    def links(self, name: Any, *domain: Any) -> frozenset[str] | None:
+        return None if name == "root" else self._reached(str(name)) if isinstance(name, str) else frozenset()
+
+    def _reached(self, name: str) -> frozenset[str]:
+        found, ahead = {name}, [name]
+        while ahead:
+            role = self.all_roles.get(ahead.pop())
+            new = set(role.get_roles() if role else ()) - found
+            found |= new
+            ahead.extend(new)
+        return frozenset(found)
 
 
 @dataclass
@@ -233,10 +233,11 @@ def _expression(rng: random.Random, *, depth: int) -> str:
 
 def model_text(rng: random.Random, text: str) -> str:
     """A model around a matcher: with or without an effect column."""
-    effect = rng.choice(("allow", "allow", "deny", "both", "both", "priority") if rng.random() < 0.3 else ("allow", "deny", "both"))
+    effect = "priority" if rng.random() < 0.03 else rng.choice(("allow", "allow", "deny", "both", "both"))
     eft = ", eft" if "p.eft" in text or rng.random() < 0.8 else ""
     return (
-        f"[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act{eft}\n[role_definition]\ng = _, _\ng2 = _, _\n"
+        f"[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act{eft}\n"
+        "[role_definition]\ng = _, _\ng2 = _, _\ng3 = _, _, _\n"
         f"[policy_effect]\ne = {EFFECTS[effect]}\n[matchers]\nm = {text}\n"
     )
 
@@ -253,9 +254,12 @@ def rule(rng: random.Random, width: int) -> list[Any]:
     return tokens
 
 
-def request(rng: random.Random) -> list[Any]:
-    """Three values, mostly words that the policy knows; now and then too many."""
-    values = [rng.choice(VALUES) if rng.random() < 0.12 else rng.choice(WORDS) for _ in range(3)]
+def request(made: World) -> list[Any]:
+    """Three values, mostly words, often those of a policy line; now and then too many."""
+    rng = made.random
+    lines = _policy(made.enforcers[0])
+    values: list[Any] = list(rng.choice(lines))[:3] if lines and rng.random() < 0.4 else [rng.choice(WORDS) for _ in range(3)]
+    values = [rng.choice(VALUES) if rng.random() < 0.1 else value for value in values]
     if rng.random() < 0.02:
         values.append("x")
     if rng.random() < 0.02:
@@ -265,7 +269,7 @@ def request(rng: random.Random) -> list[Any]:
 
 def world(rng: random.Random, kinds: tuple[Any, Any]) -> World:
     """Two fresh enforcers of two kinds with the same random model and policy."""
-    text = model_text(rng, matcher(rng))
+    text = model_text(rng, rng.choice(MATCHERS[:10]) if rng.random() < 0.3 else matcher(rng))
     enforcers = tuple(kind(casbin.Enforcer.new_model(text=text)) for kind in kinds)
     made = World(rng, (enforcers[0], enforcers[1]), [text])
     linked = rng.random() < 0.4
@@ -290,8 +294,9 @@ def edit_lines(made: World) -> tuple[Any, Any]:
 
 def edit_roles(made: World) -> tuple[Any, Any]:
     """Add a link, in `g` or `g2`."""
-    ptype, user, role = made.random.choice(("g", "g", "g2")), made.random.choice(WORDS), made.random.choice(WORDS)
-    return made.both(f"{ptype} {user} {role}", lambda each: each.add_named_grouping_policy(ptype, user, role))
+    ptype, user, role = made.random.choice(("g", "g", "g2", "g3")), made.random.choice(WORDS), made.random.choice(WORDS)
+    domain = (made.random.choice(WORDS),) if ptype == "g3" else ()
+    return made.both(f"{ptype} {user} {role} {domain}", lambda each: each.add_named_grouping_policy(ptype, user, role, *domain))
 
 
 def edit(made: World) -> tuple[Any, Any]:
@@ -299,7 +304,7 @@ def edit(made: World) -> tuple[Any, Any]:
     rng = made.random
     name, act = rng.choice(EDITS)
     tokens, others, number, word = rule(rng, _width(made)), rule(rng, _width(made)), rng.random(), rng.choice(WORDS)
-    text, effect = matcher(rng), rng.choice(tuple(EFFECTS.values()))
+    text, effect = matcher(rng), rng.choice((*EFFECTS.values(), *list(EFFECTS.values())[:3]))
     choice = SimpleNamespace(tokens=tokens, others=others, number=number, word=word, text=text, effect=effect)
     return made.both(f"{name} {choice}", lambda each: act(each, choice))
 
@@ -348,7 +353,10 @@ EDITS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
     ("set_model", lambda e, c: _set_model(e, c) if c.number < 0.3 else None),
     ("set_effector", lambda e, c: e.set_effector(get_effector(c.effect))),
     ("set_role_manager", _another_role_manager),
+    ("g3", lambda e, c: e.add_named_grouping_policy("g3", c.word, c.others[0], c.others[1])),
+    ("not g3", lambda e, c: e.remove_named_grouping_policy("g3", *e.model["g"]["g3"].policy[-1])),
+    ("matching_func", lambda e, c: e.add_named_matching_func("g3" if c.number < 0.2 else "g", key_match_func) if c.number < 0.4 else None),
     ("add_function", lambda e, c: e.add_function("kind", odd if c.number < 0.5 else kind)),
-    ("forbidden function", lambda e, c: e.add_function("bad", open if c.number < 0.3 else kind)),
-    ("enable_enforce", lambda e, c: e.enable_enforce(c.number < 0.8)),
+    ("forbidden function", lambda e, c: e.add_function("bad", open if c.number < 0.1 else kind)),
+    ("enable_enforce", lambda e, c: e.enable_enforce(c.number < 0.9)),
 )
