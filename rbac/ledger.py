@@ -94,7 +94,7 @@ def facts_of(connection: Connection, organization: str) -> Iterator[Fact]:
     yield Fact("settings", None, ORGANIZATION, _settings(connection, organization))
     for table, read in _READERS:
         query = select(table).where(table.c.organization == organization).order_by(*table.primary_key)
-        with connection.execution_options(yield_per=_BATCH).execute(query) as rows:
+        with connection.execute(query.execution_options(yield_per=_BATCH)) as rows:
             for row in rows:
                 yield read(row)
 

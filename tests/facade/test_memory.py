@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_a_small_capacity_keeps_little_and_answers_the_same(tmp_path: Path, file
 def test_every_kind_of_change_is_followed(acme: Organization) -> None:
     """Each step changes an answer that was in memory."""
     ada, max_ = acme.acting("ada"), acme.acting("max")
-    steps = [
+    steps: list[tuple[Callable[[], object], tuple[str, str, str], bool]] = [
         (lambda: max_.pause("rita", "project:p1"), ("rita", "project:view", "project:p1"), False),
         (lambda: max_.unpause("rita", "project:p1"), ("rita", "project:view", "project:p1"), True),
         (lambda: max_.configure("project:p1", published=False), ("rita", "project:view", "project:p1"), False),
