@@ -326,7 +326,7 @@ def test_replaying_any_history_gives_the_tables_at_every_revision(engine: Engine
     done: Counter[str] = Counter()
 
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(st.lists(STEPS, min_size=1, max_size=3), min_size=5, max_size=15))
+    @given(st.lists(st.lists(STEPS, min_size=1, max_size=2), min_size=8, max_size=16))
     def histories(history: list[list[tuple[str, str, str, int]]]) -> None:
         done["organizations"] += 1
         name = f"org{done['organizations']}"
@@ -345,5 +345,5 @@ def test_replaying_any_history_gives_the_tables_at_every_revision(engine: Engine
 
     histories()
     assert done["organizations"] >= 40
-    assert done["accepted"] >= done["refused"], done
-    assert done["changes"] >= 150, done
+    assert done["accepted"] >= 100, done
+    assert done["changes"] >= 100, done
