@@ -19,9 +19,9 @@ from rbac.clock import Clock, system_clock
 from rbac.context import Context
 from rbac.database import schema
 from rbac.database.engine import file_of, open_engine, place
+from rbac.database.facts import facts_of
 from rbac.database.work import transaction, writing
 from rbac.deciding import Decider
-from rbac.ledger import facts_of
 from rbac.model import read_model
 from rbac.organization import Organization
 from rbac.policy import Policy, read_policy
