@@ -24,7 +24,7 @@ from rbac.enforcer.index import Line
 from rbac.enforcer.parse import Words, read, single_expression
 from rbac.enforcer.specialise import Specialiser
 from rbac.enforcer.values import UseStock, is_plain
-from rbac.enforcer.watch import Cell, watch_functions, watch_model
+from rbac.enforcer.watch import Cell, WatchedList, watch_functions, watch_model
 
 _WATCHED = frozenset({"model", "fm", "eft", "enabled", "rm_map", "cond_rm_map", "logger"})
 _STOPS = {AllowOverrideEffector: ("allow", False), DenyOverrideEffector: ("deny", False), AllowAndDenyEffector: ("deny", True)}
@@ -56,6 +56,7 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def __new__(cls, *_: Any, **__: Any) -> CompiledEnforcer:
         self: CompiledEnforcer = super().__new__(cls)
         object.__setattr__(self, "_cell", Cell(self._first))
+        object.__setattr__(self, "_compilation", Compilation(False, "not compiled yet"))
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -150,7 +151,8 @@ def _program(enforcer: CompiledEnforcer, model: Any) -> Program:
         raise Uncompilable(f"the logger is a {type(enforcer.logger).__name__}")
     functions, links = _functions(enforcer, model)
     fields, tokens = list(model["r"]["r"].tokens), list(model["p"]["p"].tokens)
-    _require("" if all(map(str.isidentifier, fields)) else "a field of the request is no name")
+    if not all(each.isascii() and each.isidentifier() for each in fields):  # others may be two names for Casbin and one for Python
+        raise Uncompilable("a field of the request is no plain name")
     matcher = _matcher(enforcer, model, fields, tokens, functions)
     specialiser = Specialiser(functions, frozenset(links))
     lines = _lines(specialiser, matcher, tokens, model["p"]["p"].policy)
@@ -189,7 +191,7 @@ def _matcher(enforcer: CompiledEnforcer, model: Any, fields: list[str], tokens: 
 
 
 def _lines(specialiser: Specialiser, matcher: Expression, tokens: list[str], policy: Any) -> list[Line]:
-    if type(policy).__base__ is not list:
+    if not isinstance(policy, WatchedList):
         raise Uncompilable(f"the policy is a {type(policy).__name__}")
     if not policy:
         return [Line(specialiser.line(matcher, dict.fromkeys(tokens, "")), "allow", None)]
@@ -203,8 +205,9 @@ def _line(specialiser: Specialiser, matcher: Expression, tokens: list[str], rule
     for value in rule:
         if not is_plain(type(value)):
             raise Uncompilable(f"the policy has a value of type {type(value).__name__}")
-    effect = row.get("p_eft", "allow")
-    return Line(specialiser.line(matcher, row), str(effect) if effect in ("allow", "deny") else "", rule)
+    said = row.get("p_eft", "allow")
+    effect = next((each for each in ("allow", "deny") if each == said), "")
+    return Line(specialiser.line(matcher, row), effect, rule)
 
 
 def _effect(enforcer: CompiledEnforcer) -> Effect:

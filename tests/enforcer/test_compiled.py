@@ -12,6 +12,7 @@ import pytest
 from casbin.core_enforcer import CoreEnforcer
 from casbin.effect import AllowOverrideEffector
 from casbin.model import FunctionMap, Model
+from casbin.model.assertion import Assertion
 
 from rbac.enforcer import CompiledEnforcer
 from tests.enforcer.pairs import Pair, text
@@ -148,8 +149,16 @@ def test_a_watched_model_is_copied_and_pickled_as_plain_lists() -> None:
 
     assert type(copy.deepcopy(policy)) is list
     assert type(pickle.loads(pickle.dumps(policy))) is list
+    assert type(copy.deepcopy(pair.ours.model["p"]["p"])) is Assertion
     assert policy == pair.stock.model["p"]["p"].policy
     assert pair.ours.model.to_text() == pair.stock.model.to_text()
+
+
+def test_two_fields_that_python_takes_for_one_name_stay_with_stock_casbin() -> None:
+    pair = Pair("r.sub == p.sub", ("p, alice, x, y",), r="sub, \u017fub, act")
+
+    assert pair.ours.compiled.reason == "a field of the request is no plain name"
+    assert pair.enforce("bob", "alice", "x") is False
 
 
 def test_a_subclass_that_explains_in_its_own_way_is_asked() -> None:

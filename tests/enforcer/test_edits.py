@@ -125,6 +125,15 @@ def test_stock_requests_in_between_do_not_force_a_new_compilation() -> None:
     assert pair.ours.compiled is before
 
 
+def test_a_link_added_to_the_same_role_manager_needs_no_new_compilation() -> None:
+    pair = Pair("g(r.sub, p.sub) && r.obj == p.obj", ("p, alice, data1, read",))
+    before = pair.ours.compiled
+    pair.both(lambda each: each.add_grouping_policy("carol", "alice"))
+
+    assert pair.enforce("carol", "data1", "read") is True
+    assert pair.ours.compiled is before
+
+
 def test_edits_and_requests_in_many_threads_never_answer_from_a_policy_that_was_gone_before() -> None:
     enforcer = CompiledEnforcer(casbin.Enforcer.new_model(text=text(ACL)))
     enforcer.add_policy("always", "x", "y")
