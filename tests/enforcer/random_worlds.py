@@ -106,7 +106,7 @@ class Contrary(str):
         return False
 
     def __hash__(self) -> int:
-        return hash("read")
+        return hash("data1")
 
 
 class Agreeable:
@@ -135,6 +135,7 @@ VALUES: tuple[Any, ...] = (
     1, 2, 3, True, False, 1.0, 2.5, math.nan, None, b"read", Spelled.READ, Spelled.ALICE, Contrary("bob"), Agreeable(), Hostile(),
     SimpleNamespace(name="alice", age=20, owner="alice"), SimpleNamespace(name="bob", age=3),
     SimpleNamespace(name=["x"], age="old", owner=None),
+    Contrary("x"), Contrary("alice"), Agreeable(),
     {"name": "alice", "age": 30}, {"f": open}, [1, "alice"], ("alice",), {"alice"}, open, len, re, casbin.Enforcer, frozenset({"admin"}),
 )  # fmt: skip
 

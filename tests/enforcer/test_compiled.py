@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import weakref
 from typing import Any
 
 import casbin
@@ -170,6 +171,19 @@ def test_a_subclass_that_explains_in_its_own_way_is_asked() -> None:
     enforcer.add_policy("alice", "data1", "read")
 
     assert enforcer.enforce("alice", "data1", "read") is False
+
+
+def test_nothing_a_request_brought_is_kept() -> None:
+    class Name(str):
+        """A text that can be watched."""
+
+    pair = Pair(ACL, LINES)
+    name = Name("alice")
+    gone = weakref.ref(name)
+    assert pair.ours.enforce(name, "data1", "read") is True
+    del name
+
+    assert gone() is None
 
 
 def test_denied_requests_for_unknown_names_leave_nothing_behind() -> None:
