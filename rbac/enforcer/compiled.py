@@ -84,7 +84,8 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def enforce(self, *rvals: Any) -> Any:
         """Whether the request is allowed, a bool: what `casbin.Enforcer.enforce` says."""
         try:
-            answer = self._cell.decide(rvals)
+            decide = self._cell.decide
+            answer = decide(rvals)
         except Exception:  # stock Casbin raises it again, or knows better
             answer = None
         if answer is None:
@@ -96,7 +97,8 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def enforce_ex(self, *rvals: Any) -> Any:
         """Whether the request is allowed, and the rule that decided: what `casbin.Enforcer.enforce_ex` says."""
         try:
-            answer = self._cell.decide(rvals)
+            decide = self._cell.decide
+            answer = decide(rvals)
         except Exception:
             answer = None
         if answer is None:
@@ -114,21 +116,19 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
         return self._compile()(rvals)
 
     def _compile(self) -> Callable[..., Any]:
-        cell, model = self._cell, self.model
-        stamp = cell.stamp
+        cell = self._cell
+        stamp = cell.stamp  # before anything is read: what changes from now on is noticed
         decide: Callable[..., Any] = _use_stock
         try:
+            model = self.model
             _require(watch_model(model, cell))
             _require(watch_functions(self.fm, cell))
-            stamp = cell.stamp
             program = _program(self, model)
             decide, compilation = program.decide, Compilation(True, "", program.source)
         except Uncompilable as why:
             compilation = Compilation(False, str(why))
         except Exception as error:
             compilation = Compilation(False, f"{type(error).__name__}: {error}")
-        if self.model is not model:
-            return _use_stock
         object.__setattr__(self, "_compilation", compilation)
         cell.put(decide, stamp=stamp)
         return decide

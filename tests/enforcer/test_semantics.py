@@ -254,6 +254,19 @@ def test_a_forbidden_attribute_is_forbidden(attribute: str) -> None:
     assert Pair(f'r.obj == p.obj && r.sub.{attribute} == "x"', LINES).enforce("alice", "data1", "read") is simpleeval.FeatureNotAvailable
 
 
+@pytest.mark.parametrize(
+    "term", ['r.sub._name == "x"', 'r.sub.func_name == "x"', "r.sub._name.isalpha()", 'r.sub.name.format("y") == "x"', "r.sub.exec(1)"]
+)
+def test_a_forbidden_attribute_is_forbidden_where_there_is_one(term: str) -> None:
+    user = SimpleNamespace(_name="x", func_name="x", name="x", exec=lambda _: True)
+
+    assert Pair(f"r.obj == p.obj && {term}", LINES).enforce(user, "data1", "read") is simpleeval.FeatureNotAvailable
+
+
+def test_a_text_in_the_matcher_may_be_too_long() -> None:
+    assert Pair(f'r.obj == p.obj && r.sub != "{"x" * 100_001}"', LINES).enforce("alice", "data1", "read") is simpleeval.IterableTooLong
+
+
 def test_a_forbidden_function_in_the_map_fails_every_request() -> None:
     assert Pair(ACL, LINES, functions={"unused": open}).enforce("carol", "x", "y") is simpleeval.FeatureNotAvailable
 
