@@ -57,7 +57,6 @@ class Specialiser:
 
     functions: Mapping[str, Callable[..., Any]]
     linked: frozenset[str] = frozenset()
-    _direct: dict[tuple[Any, ...], Callable[..., Any] | None] = field(default_factory=dict)
     _folded: dict[tuple[Any, ...], Expression] = field(default_factory=dict)
     _walked: dict[int, tuple[Expression, ...]] = field(default_factory=dict)
 
@@ -138,21 +137,18 @@ class Specialiser:
         specialize = getattr(function, "specialize", None)
         if not callable(specialize) or any(isinstance(each, Broken) for each in args):
             return Call(name, args)
-        known = tuple(each.value if isinstance(each, Const) else UNKNOWN for each in args)
-        direct = self._specialized(name, specialize, known)
+        direct = _specialized(specialize, args)
         if direct is None:
             return Call(name, args)
         return Direct(direct, tuple(each for each in args if not isinstance(each, Const)))
 
-    def _specialized(self, name: str, specialize: Callable[..., Any], known: tuple[Any, ...]) -> Callable[..., Any] | None:
-        key = (name, *((type(each), each) for each in known))
-        if key not in self._direct:
-            try:
-                direct = specialize(*known)
-            except Exception:  # what is wrong with these constants is the function's to say, when it is called
-                direct = None
-            self._direct[key] = direct if callable(direct) else None
-        return self._direct[key]
+
+def _specialized(specialize: Callable[..., Any], args: tuple[Expression, ...]) -> Callable[..., Any] | None:
+    try:
+        direct = specialize(*(each.value if isinstance(each, Const) else UNKNOWN for each in args))
+    except Exception:  # what is wrong with these constants is the function's to say, when it is called
+        return None
+    return direct if callable(direct) else None
 
 
 def _join(kind: type[All] | type[Either], operands: list[Expression], *, neutral: bool) -> Expression:

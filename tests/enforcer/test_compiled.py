@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import weakref
 from typing import Any
 
 import casbin
@@ -12,6 +13,7 @@ import pytest
 from casbin.core_enforcer import CoreEnforcer
 from casbin.effect import AllowOverrideEffector
 from casbin.model import FunctionMap, Model
+from casbin.model.assertion import Assertion
 
 from rbac.enforcer import CompiledEnforcer
 from tests.enforcer.pairs import Pair, text
@@ -148,8 +150,16 @@ def test_a_watched_model_is_copied_and_pickled_as_plain_lists() -> None:
 
     assert type(copy.deepcopy(policy)) is list
     assert type(pickle.loads(pickle.dumps(policy))) is list
+    assert type(copy.deepcopy(pair.ours.model["p"]["p"])) is Assertion
     assert policy == pair.stock.model["p"]["p"].policy
     assert pair.ours.model.to_text() == pair.stock.model.to_text()
+
+
+def test_two_fields_that_python_takes_for_one_name_stay_with_stock_casbin() -> None:
+    pair = Pair("r.sub == p.sub", ("p, alice, x, y",), r="sub, \u017fub, act")
+
+    assert pair.ours.compiled.reason == "a field of the request is no plain name"
+    assert pair.enforce("bob", "alice", "x") is False
 
 
 def test_a_subclass_that_explains_in_its_own_way_is_asked() -> None:
@@ -161,6 +171,19 @@ def test_a_subclass_that_explains_in_its_own_way_is_asked() -> None:
     enforcer.add_policy("alice", "data1", "read")
 
     assert enforcer.enforce("alice", "data1", "read") is False
+
+
+def test_nothing_a_request_brought_is_kept() -> None:
+    class Name(str):
+        """A text that can be watched."""
+
+    pair = Pair(ACL, LINES)
+    name = Name("alice")
+    gone = weakref.ref(name)
+    assert pair.ours.enforce(name, "data1", "read") is True
+    del name
+
+    assert gone() is None
 
 
 def test_denied_requests_for_unknown_names_leave_nothing_behind() -> None:

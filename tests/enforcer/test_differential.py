@@ -62,7 +62,7 @@ def test_random_models_policies_edits_and_requests_are_answered_as_stock_answers
         sys.stdout.write(f"\n{compared} requests compared, {edits} edits, {compiled} compiled, {raised} raised, {allowed} allowed\n")
 
     assert compared >= REQUESTS >= 3000
-    assert compiled > compared * 0.3 and raised > compared * 0.05 and allowed > compared * 0.1
+    assert compiled > compared * 0.5 and raised > compared * 0.05 and allowed > compared * 0.1
 
 
 def _text(outcome: Any) -> str:

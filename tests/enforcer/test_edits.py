@@ -107,6 +107,17 @@ def test_a_list_handed_out_before_the_first_request_still_counts() -> None:
     assert pair.enforce(*NEW) is True
 
 
+def test_a_list_handed_out_after_the_policy_was_cleared_still_counts() -> None:
+    pair = Pair(ACL, ("p, alice, data1, read",))
+    pair.both(lambda each: each.clear_policy())
+    policies = (pair.stock.get_policy(), pair.ours.get_policy())
+    pair.enforce(*NEW)
+    for policy in policies:
+        policy.append(NEW)
+
+    assert pair.enforce(*NEW) is True
+
+
 def test_two_enforcers_over_one_model_both_see_an_edit() -> None:
     model = casbin.Enforcer.new_model(text=text(ACL))
     first, second = CompiledEnforcer(model), CompiledEnforcer(model)
@@ -123,6 +134,38 @@ def test_stock_requests_in_between_do_not_force_a_new_compilation() -> None:
         pair.enforce(*values)
 
     assert pair.ours.compiled is before
+
+
+def test_a_link_added_to_the_same_role_manager_needs_no_new_compilation() -> None:
+    pair = Pair("g(r.sub, p.sub) && r.obj == p.obj", ("p, alice, data1, read",))
+    before = pair.ours.compiled
+    pair.both(lambda each: each.add_grouping_policy("carol", "alice"))
+
+    assert pair.enforce("carol", "data1", "read") is True
+    assert pair.ours.compiled is before
+
+
+@pytest.mark.parametrize("name", ["add_policy", "set_model", "add_function"])
+def test_what_changes_while_it_is_compiled_is_not_lost(name: str) -> None:
+    enforcer = CompiledEnforcer(casbin.Enforcer.new_model(text=text(f"{ACL} && passes(p.sub)")))
+    other = casbin.Enforcer.new_model(text=text('r.sub == "carol"'))
+    changes = {
+        "add_policy": lambda: enforcer.add_policy(*NEW),
+        "set_model": lambda: enforcer.set_model(other),
+        "add_function": lambda: enforcer.add_function("passes", lambda _: True),
+    }
+    pending = [changes[name]]
+
+    def passes(_: Any) -> bool:
+        return name != "add_function"
+
+    passes.specialize = lambda _: pending.pop()() and None if pending else None  # type: ignore[attr-defined]
+    enforcer.add_function("passes", passes)
+    enforcer.add_policy(*(NEW if name == "add_function" else ("alice", "data1", "read")))
+
+    enforcer.enforce(*NEW)
+    assert pending == []
+    assert enforcer.enforce(*NEW) is True
 
 
 def test_edits_and_requests_in_many_threads_never_answer_from_a_policy_that_was_gone_before() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,6 +47,19 @@ def test_a_line_that_specialize_raises_at_raises_when_it_is_reached() -> None:
 
     assert pair.enforce("a", 20, "x") is True
     assert pair.enforce("b", 20, "x") is KeyError
+    assert pair.ours.compiled
+
+
+def test_constants_that_are_equal_and_not_the_same_are_specialised_apart() -> None:
+    def spells(constant: Any, value: object) -> bool:
+        return f"{constant!r}" == str(value)
+
+    spells.specialize = lambda constant, value: lambda value: spells(constant, value)  # type: ignore[attr-defined]
+    pair = Pair("r.obj == p.obj && spells(p.sub, r.sub)", functions={"spells": spells})
+    for constant in (1, True, 1.0):
+        pair.both(lambda each: each.add_policy(constant, f"{constant!r}", "x"))  # noqa: B023
+
+    assert [pair.enforce(each, each, "x") for each in ("1", "True", "1.0")] == [True, True, True]
 
 
 def test_specialize_may_decline() -> None:
@@ -102,6 +116,22 @@ def test_links_of_none_send_the_request_to_stock_casbin() -> None:
     assert pair.enforce("ann", "x", "read") is False
 
 
+class Spelled(Groups):
+    """Gives a text where names are promised."""
+
+    def links(self, name: str, *domain: str) -> Any:
+        return " ".join(super().links(name) or ())
+
+
+@pytest.mark.parametrize("matcher", ["g(r.sub, p.sub) && r.act == p.act", "keyMatch(r.act, p.act) && g(r.sub, p.sub)"])
+def test_links_that_are_no_set_of_names_are_not_believed(matcher: str) -> None:
+    pair, asked = grouped({}, matcher)
+    pair.both(lambda each: (each.set_role_manager(Spelled({"ann": frozenset({"readers"})}, asked)), each.build_role_links())[:0])
+
+    assert pair.enforce("ann", "x", "read") is False
+    assert asked
+
+
 def test_links_that_raise_raise_as_stock_does() -> None:
     pair, _ = grouped({})
 
@@ -111,8 +141,21 @@ def test_links_that_raise_raise_as_stock_does() -> None:
 def test_links_are_only_asked_about_plain_names() -> None:
     pair, asked = grouped({"ann": frozenset({"reader"})})
 
-    pair.enforce(["ann"], "x", "read")
+    pair.enforce(SimpleNamespace(), "x", "read")
     assert asked == []
+
+
+def test_links_of_a_manager_that_may_be_false_are_not_asked_for() -> None:
+    class Sized(Groups):
+        def __len__(self) -> int:
+            return 0
+
+    pair, asked = grouped({"ann": frozenset({"reader"})})
+    for each in (pair.stock, pair.ours):
+        each.model["g"]["g"].rm = Sized({"ann": frozenset({"reader"})}, asked)
+
+    assert pair.enforce("ann", "x", "read") is False  # stock Casbin compares the names instead
+    assert pair.enforce("reader", "x", "read") is True
 
 
 def test_links_get_the_domain_as_text() -> None:
@@ -122,6 +165,15 @@ def test_links_get_the_domain_as_text() -> None:
 
     assert pair.enforce("ann", 7, "read") is True
     assert asked == [("ann", "7")] * 2
+
+
+def test_links_get_a_computed_domain_as_text() -> None:
+    asked: list[Any] = []
+    pair = Pair("g(r.sub, p.sub, place(r.obj))", ("p, reader, x, y",), g="_, _, _", functions={"place": len})
+    pair.both(lambda each: (each.set_role_manager(Groups({"ann": frozenset({"reader"})}, asked)), each.build_role_links())[:0])
+
+    assert pair.enforce("ann", "seven", "read") is True
+    assert asked == [("ann", "5")] * 2
 
 
 def test_links_and_specialize_leave_nothing_for_stock_casbin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,22 @@ from casbin.core_enforcer import EnforceContext
 from casbin.util import generate_g_function
 
 from tests.enforcer.pairs import Pair, text
+from tests.enforcer.random_worlds import Agreeable
 
 ACL = "r.sub == p.sub && r.obj == p.obj && r.act == p.act"
 LINES = ("p, alice, data1, read", "p, bob, data2, write")
+
+
+class Liar(str):
+    """Equal to everything."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return hash("nobody")
 
 
 def test_the_operators_are_rewritten_as_casbin_does() -> None:
@@ -75,6 +88,27 @@ def test_an_index_does_not_pass_over_a_term_that_is_no_bool() -> None:
 
     assert pair.enforce("", "x", "nobody does this") is RuntimeError
     assert pair.enforce("alice", "x", "nobody does this") is False
+
+
+def test_an_index_does_not_pass_over_a_choice_that_may_be_no_bool() -> None:
+    pair = Pair('(r.sub == p.sub || "") && r.act == p.act', LINES)
+
+    assert pair.enforce("carol", "x", "nobody does this") is RuntimeError
+    assert pair.enforce("alice", "x", "write") is RuntimeError
+
+
+def test_a_field_that_must_equal_two_things_equals_neither() -> None:
+    pair = Pair("r.sub == p.sub && r.sub == p.obj && r.act == p.act", ("p, a, b, read", "p, c, c, read"))
+
+    assert [pair.enforce(each, "x", "read") for each in "abc"] == [False, False, True]
+
+
+def test_an_expression_that_few_lines_ask_is_computed_only_when_it_is_reached() -> None:
+    asked: list[Any] = []
+    pair = Pair("r.obj == p.obj && spelled(r.sub) == p.sub", LINES[:1], functions={"spelled": asked.append})
+
+    assert pair.ours.enforce("alice", "data2", "read") is False
+    assert asked == []
 
 
 @pytest.mark.parametrize(
@@ -160,16 +194,34 @@ def test_not_a_number_is_equal_to_nothing() -> None:
     assert pair.enforce(math.nan, "x", "y") is False
 
 
-class Liar(str):
-    """Equal to everything."""
+class Pretender:
+    """Takes itself for `open`."""
 
-    __slots__ = ()
+    def __call__(self) -> None: ...
 
     def __eq__(self, other: object) -> bool:
-        return True
+        return other is open
 
     def __hash__(self) -> int:
-        return hash("alice")
+        return hash(open)
+
+
+class Disguised:
+    """A list with `open` in it, as far as isinstance can tell."""
+
+    __class__ = property(lambda self: list)
+
+    def __iter__(self) -> Any:
+        return iter((open,))
+
+
+class Masked(Disguised):
+    """The same, behind `__getattribute__`."""
+
+    __class__ = object.__dict__["__class__"]
+
+    def __getattribute__(self, name: str) -> Any:
+        return list if name == "__class__" else object.__getattribute__(self, name)
 
 
 class OneOf(StrEnum):
@@ -189,7 +241,7 @@ def test_a_text_that_says_it_equals_everything_is_believed_as_stock_believes_it(
     assert Pair(ACL, LINES).enforce(Liar("bob"), "data1", "read") is True
 
 
-@pytest.mark.parametrize("value", [{"f": open}, [open], (math,), open, math, type])
+@pytest.mark.parametrize("value", [{"f": open}, [open], (math,), open, math, type, Pretender(), Disguised(), Masked()])
 def test_the_sandbox_looks_into_what_a_request_brings(value: object) -> None:
     assert (
         Pair("r.obj == p.obj && anything(r.sub)", LINES, functions={"anything": lambda _: True}).enforce(value, "data1", "x")
@@ -202,6 +254,19 @@ def test_a_forbidden_attribute_is_forbidden(attribute: str) -> None:
     assert Pair(f'r.obj == p.obj && r.sub.{attribute} == "x"', LINES).enforce("alice", "data1", "read") is simpleeval.FeatureNotAvailable
 
 
+@pytest.mark.parametrize(
+    "term", ['r.sub._name == "x"', 'r.sub.func_name == "x"', "r.sub._name.isalpha()", 'r.sub.name.format("y") == "x"', "r.sub.exec(1)"]
+)
+def test_a_forbidden_attribute_is_forbidden_where_there_is_one(term: str) -> None:
+    user = SimpleNamespace(_name="x", func_name="x", name="x", exec=lambda _: True)
+
+    assert Pair(f"r.obj == p.obj && {term}", LINES).enforce(user, "data1", "read") is simpleeval.FeatureNotAvailable
+
+
+def test_a_text_in_the_matcher_may_be_too_long() -> None:
+    assert Pair(f'r.obj == p.obj && r.sub != "{"x" * 100_001}"', LINES).enforce("alice", "data1", "read") is simpleeval.IterableTooLong
+
+
 def test_a_forbidden_function_in_the_map_fails_every_request() -> None:
     assert Pair(ACL, LINES, functions={"unused": open}).enforce("carol", "x", "y") is simpleeval.FeatureNotAvailable
 
@@ -210,6 +275,19 @@ def test_a_forbidden_function_as_an_attribute_is_forbidden() -> None:
     user = SimpleNamespace(run=eval, age=3)
 
     assert Pair("r.obj == p.obj && r.sub.run", LINES).enforce(user, "data1", "x") is simpleeval.FeatureNotAvailable
+
+
+def test_a_forbidden_function_as_a_method_is_forbidden() -> None:
+    user = SimpleNamespace(run=eval)
+
+    assert Pair("r.obj == p.obj && r.sub.run(p.sub)", ("p, True, data1, x",)).enforce(user, "data1", "x") is simpleeval.FeatureNotAvailable
+
+
+def test_a_constant_that_seems_to_change_nothing_may_be_the_value() -> None:
+    pair = Pair("(r.sub || False) == r.obj", LINES)
+
+    assert pair.enforce("", "", "x") is False
+    assert pair.enforce("a", "a", "x") is True
 
 
 @pytest.mark.parametrize("expression", ['p.act * 99999 == "x"', "r.sub ** 9999999 > 1", "r.sub * 200000 == r.sub", "1 << r.sub > 1"])
@@ -239,6 +317,25 @@ def test_a_constant_that_stock_cannot_compare_raises_for_the_request_that_gets_t
 
     assert pair.enforce("alice", "elsewhere", "read") is False
     assert pair.enforce("alice", "data1", "read") is TypeError
+    assert pair.ours.compiled
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "anything(made(r.sub))",
+        "made(r.sub) == p.sub",
+        "!(made(r.sub) != p.sub)",
+        "(made(r.sub) || r.obj) == p.sub",
+        'r.act in (made(r.sub), "x")',
+    ],
+)
+@pytest.mark.parametrize("value", [open, [open], Agreeable(), Liar("x")])
+def test_what_a_function_makes_is_looked_at_like_what_a_request_brings(term: str, value: object) -> None:
+    pair = Pair(f"keyMatch(r.obj, p.obj) && {term}", LINES, functions={"made": lambda _: value, "anything": lambda _: True})
+
+    assert pair.enforce("alice", "data1", "read") is not None
+    assert pair.ours.compiled
 
 
 def test_a_function_of_constants_is_called_for_each_request() -> None:
@@ -254,6 +351,9 @@ def test_an_enforce_context_is_no_value() -> None:
     pair = Pair(ACL, LINES)
 
     assert pair.enforce(EnforceContext("r", "p", "e", "m"), "alice", "data1", "read") is True
+    pair = Pair("r.obj == p.obj && anything(r.sub)", LINES, functions={"anything": lambda _: True})
+    assert pair.enforce(EnforceContext("r", "p", "e", "m"), "data1", "read") is RuntimeError
+    pair = Pair("r.obj == p.obj", LINES)
     assert pair.enforce(EnforceContext("r", "p", "e", "m"), "data1", "read") is RuntimeError
 
 
