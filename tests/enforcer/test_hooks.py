@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from casbin.rbac.default_role_manager import RoleManager
 
 from rbac.enforcer import UNKNOWN
 from tests.enforcer.pairs import Pair
+from tests.enforcer.random_worlds import Thing
 
 CONDITIONS: dict[str, Callable[[Any], bool]] = {"adult": lambda age: age >= 18, "even": lambda age: age % 2 == 0}
 
@@ -141,7 +141,7 @@ def test_links_that_raise_raise_as_stock_does() -> None:
 def test_links_are_only_asked_about_plain_names() -> None:
     pair, asked = grouped({"ann": frozenset({"reader"})})
 
-    pair.enforce(SimpleNamespace(), "x", "read")
+    pair.enforce(Thing(), "x", "read")
     assert asked == []
 
 
