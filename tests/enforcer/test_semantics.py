@@ -126,6 +126,13 @@ def test_a_matcher_answers_with_a_bool_or_a_float(value: object, expected: objec
     assert pair.enforce("alice", "data1", "read") is expected
 
 
+def test_a_constant_that_is_no_bool_is_no_answer() -> None:
+    pair = Pair("r.obj == p.obj && p.act", LINES)
+
+    assert pair.enforce("alice", "data1", "read") is RuntimeError
+    assert pair.enforce("alice", "elsewhere", "read") is False
+
+
 def test_a_line_of_the_wrong_length_raises_only_when_it_is_reached() -> None:
     pair = Pair(ACL, ("p, alice, data1, read", "p, bob, data2"))
 
