@@ -33,7 +33,10 @@ from rbac.tables import KINDS
 @click.option("--newest-first", is_flag=True, help="The newest revision first.")
 @current
 def audit(session: Session, /, verify: bool, since: str | None, until: str | None, newest_first: bool, **filters: Any) -> None:
-    """The record of every change, one revision after the other; with --json one object a line."""
+    """The record of every change, revision by revision.
+
+    With --json one object a line. --verify recomputes the hash chain and replays it; exit 1 on findings.
+    """
     asked = {name: value for name, value in filters.items() if value is not None}
     asked |= {name: parse_instant(text) for name, text in (("since", since), ("until", until)) if text is not None}
     organization = session.existing()

@@ -130,7 +130,24 @@ class Verbs(_Sharing, click.Group):
 
 
 class Main(Verbs):
-    """`rbac` itself: the exit code of everything is decided here."""
+    """`rbac` itself: the exit code of everything is decided here, and help lists its commands group by group."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.groups: dict[str, Sequence[click.Command]] = {}
+
+    def add_group(self, heading: str, commands: Sequence[click.Command]) -> None:
+        """Add commands under a heading."""
+        self.groups[heading] = commands
+        for command in commands:
+            self.add_command(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their headings, in the order they were added."""
+        room = formatter.width - 6 - max(map(len, self.commands))
+        for heading, commands in self.groups.items():
+            with formatter.section(heading):
+                formatter.write_dl([(str(each.name), each.get_short_help_str(room)) for each in commands])
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
         """Run one command line and exit; see errors.py for the codes."""

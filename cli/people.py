@@ -31,7 +31,7 @@ _project = click.argument("project", metavar="project:ID", shell_complete=comple
 @by
 @current
 def grant(session: Session, user: str, role: str, on: str | None, until: str | None, actor: str | None) -> None:
-    """Give USER a ROLE in the organization, or with --on in one project."""
+    """Give USER a ROLE, everywhere or in one project."""
     changed(session, acting(session, actor).grant(user, role, on=on, until=until))
 
 
@@ -41,7 +41,10 @@ def grant(session: Session, user: str, role: str, on: str | None, until: str | N
 @by
 @current
 def revoke(session: Session, user: str, on: str, actor: str | None) -> None:
-    """Take the project role of USER away; the organization role is in force again."""
+    """Take the project role of USER away.
+
+    The organization role is in force there again.
+    """
     changed(session, acting(session, actor).revoke(user, on=on))
 
 
@@ -51,7 +54,7 @@ def revoke(session: Session, user: str, on: str, actor: str | None) -> None:
 @by
 @current
 def invite(session: Session, user: str, role: str | None, actor: str | None) -> None:
-    """Bring USER in: active at once with a ROLE, invited without one."""
+    """Bring USER in, active with a ROLE, invited without."""
     changed(session, acting(session, actor).invite(user, role))
 
 
@@ -90,7 +93,10 @@ def add(session: Session, user: str, domain: str, until: str | None, actor: str 
 @by
 @current
 def remove(session: Session, user: str, domain: str, actor: str | None) -> None:
-    """Take the membership of a workspace or project away from USER."""
+    """Take USER out of a workspace or project.
+
+    Project roles, pauses and tasks stay, without effect, until USER is added again.
+    """
     changed(session, acting(session, actor).remove(user, domain))
 
 
@@ -124,7 +130,7 @@ def unpause(session: Session, user: str, project: str, actor: str | None) -> Non
 @by
 @current
 def assign(session: Session, user: str, task: str, project: str, kind: str | None, actor: str | None) -> None:
-    """Give TASK of a project to USER, to annotate or to review."""
+    """Give USER a task, to annotate or to review."""
     if kind is None:
         raise click.UsageError("say what for: --annotator or --reviewer")
     made = acting(session, actor)
@@ -139,7 +145,7 @@ def assign(session: Session, user: str, task: str, project: str, kind: str | Non
 @by
 @current
 def unassign(session: Session, user: str, task: str, project: str, actor: str | None) -> None:
-    """Take TASK of a project away from USER, whatever they had it as."""
+    """Take a task away from USER, whatever they had it as."""
     changed(session, acting(session, actor).unassign(user, task=task, project=_id(project)))
 
 
@@ -149,7 +155,10 @@ def unassign(session: Session, user: str, task: str, project: str, actor: str | 
 @click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")
 @current
 def transfer_ownership(session: Session, user: str, ticket: str, operator: str) -> None:
-    """Make USER the Owner; the old Owner becomes administrator. An operator's, never a member's."""
+    """Make USER the Owner; the old one is administrator.
+
+    One transaction, an operator's: no member can do it, the Owner included.
+    """
     changed(session, session.organization().transfer_ownership(to=user, ticket=ticket, operator=operator))
 
 
@@ -157,7 +166,11 @@ def transfer_ownership(session: Session, user: str, ticket: str, operator: str) 
 @_user
 @current
 def roles(session: Session, user: str) -> None:
-    """The role of USER in the organization and in every domain they belong to, how they got in, and until when."""
+    """Where USER belongs, with which role, until when.
+
+    Lists the organization and each domain USER is a member of, created, or reaches through its workspace, with the
+    role in force there, project roles and pauses.
+    """
     organization = session.existing()
     member, found = organization.member(user), organization.standings(user)
     if member is None:
@@ -174,7 +187,11 @@ def roles(session: Session, user: str) -> None:
 @_domain
 @current
 def members(session: Session, domain: str) -> None:
-    """The members of DOMAIN with the role in force there, how they got in, until when, and who is paused."""
+    """Who is in DOMAIN, with which role, until when.
+
+    Shows the role in force there, whether the membership is direct or inherited from the workspace, and who is paused.
+    With --json one object a line.
+    """
     organization, where = session.existing(), parse_domain(domain)
     if organization.role_of(organization.owner, where) is None:
         raise No(f"there is no {where} in {organization.id}")
