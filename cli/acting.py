@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rbac.acting import Acting
 from rbac.cli import complete, output
 from rbac.cli.context import Session
+
+if TYPE_CHECKING:
+    from rbac.acting import Acting
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

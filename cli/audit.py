@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,10 +10,11 @@ from rbac.cli import complete, output
 from rbac.cli.context import Session, current, verb
 from rbac.cli.errors import NO
 from rbac.clock import parse_instant, write_instant
-from rbac.database.audit import Change, Entry
-from rbac.organization import Organization
-from rbac.state.reconcile import Step
 from rbac.tables import KINDS
+
+if TYPE_CHECKING:
+    from rbac.database.audit import Change, Entry
+    from rbac.organization import Organization
 
 
 @verb(
@@ -75,6 +76,8 @@ def _show(session: Session, entry: Entry) -> None:
 
 def _change(change: Change) -> str:
     """A change in the words of an import's plan."""
+    from rbac.state import Step
+
     return str(Step(change.kind, change.user, change.domain, change.before, change.after))
 
 

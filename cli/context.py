@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 import rbac
 from rbac.cli import complete
 from rbac.cli.errors import No, outcome
-from rbac.organization import Organization
+
+if TYPE_CHECKING:
+    from rbac.organization import Organization
 
 DATABASE = "sqlite:///rbac.db"
 COMPLETE = "_RBAC_COMPLETE"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,9 +11,11 @@ from rbac.cli import complete, output
 from rbac.cli.acting import acting, by, changed, until
 from rbac.cli.context import Session, current, verb
 from rbac.cli.errors import No
-from rbac.domains import Standing
-from rbac.members import Membership
 from rbac.vocabulary import Domain, parse_domain
+
+if TYPE_CHECKING:
+    from rbac.domains import Standing
+    from rbac.members import Membership
 
 _user = click.argument("user", shell_complete=complete.users)
 _domain = click.argument("domain", shell_complete=complete.domains)

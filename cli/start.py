@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import complete, output
 from rbac.cli.context import Session, current, verb, verbs
 from rbac.cli.errors import NO
-from rbac.state import Imported, write_state
+
+if TYPE_CHECKING:
+    from rbac.state import Imported
 
 _operator = click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")
 
@@ -73,6 +75,8 @@ def export(session: Session) -> None:
 
     All of them unless --org or RBAC_ORG names one; YAML, or JSON with --json.
     """
+    from rbac.state import write_state
+
     names = () if session.named() is None else (session.existing().id,)
     click.echo(write_state(session.store().export_state(*names), as_json=session.json), nl=False)
 
