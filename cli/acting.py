@@ -24,8 +24,8 @@ until: Callable[[_Function], _Function] = click.option("--until", metavar="INSTA
 
 def acting(session: Session, actor: str | None) -> Acting:
     """The changes of whoever was named by --as or RBAC_ACTOR."""
-    name = actor or os.environ.get("RBAC_ACTOR")
-    if not name:
+    name = actor if actor is not None else os.environ.get("RBAC_ACTOR") or None
+    if name is None:
         raise click.UsageError("name who makes the change: --as ACTOR, or RBAC_ACTOR")
     return session.organization().acting(name)
 

@@ -41,7 +41,7 @@ class Session:
     @property
     def url(self) -> str:
         """The address of the store."""
-        return self.db or os.environ.get("RBAC_DB") or DATABASE
+        return self.db if self.db is not None else os.environ.get("RBAC_DB") or DATABASE
 
     def store(self) -> rbac.Store:
         """The store, opened at the first call and closed when the command ends."""
@@ -51,8 +51,8 @@ class Session:
         return self._store
 
     def named(self) -> str | None:
-        """The organization that was named, if any."""
-        return self.org or os.environ.get("RBAC_ORG") or None
+        """The organization that was named, if any. An empty name is one that cannot be: a script's variable that was not set."""
+        return self.org if self.org is not None else os.environ.get("RBAC_ORG") or None
 
     def organization(self) -> Organization:
         """The organization named, or the only one there is."""
@@ -78,7 +78,7 @@ current = click.make_pass_decorator(Session, ensure=True)
 
 
 def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
-    if value:
+    if value is not None and value is not False:
         setattr(context.ensure_object(Session), str(option.name), value)
 
 

@@ -79,6 +79,8 @@ USAGE = [
     ("check max data:export project:p1 --frob", "no such option '--frob'"),
     ("check max data:export project:p1 p2", "got unexpected extra argument (p2)"),
     ("--org", "option '--org' requires an argument"),
+    ("grant andy reviewer --as ''", "'' cannot be the id of a user"),
+    ("check max data:export project:p1 --org ''", "'' cannot be the id of a organization"),
     ("check max data:export project:p1 --org 'a b'", "'a b' cannot be the id of a organization"),
 ]
 
@@ -240,6 +242,7 @@ def test_a_store_that_cannot_be_used_exits_6_and_is_left_as_it_was(rbac: Rbac, h
     ("url", "says"),
     [
         ("sqlite:///nowhere/rbac.db", "there is no directory nowhere: make it first"),
+        ("''", "the address of the store is no URL: write sqlite:///FILE or postgresql+psycopg://..."),
         ("rbac.db", "the address of the store is no URL: write sqlite:///FILE or postgresql+psycopg://..."),
         ("mysql://localhost/x", "a store in 'mysql' is not supported"),
         ("postgresql+psycopg://olga:secret@127.0.0.1:1/x", "cannot reach postgresql+psycopg://olga:***@127.0.0.1:1/x"),

@@ -59,6 +59,10 @@ def test_the_nearer_of_two_global_options_counts(rbac: Rbac) -> None:
     assert answer.exit_code == 0
 
 
+def test_an_empty_variable_is_one_that_is_not_set(rbac: Rbac) -> None:
+    assert rbac("check max data:export project:p1", env={"RBAC_DB": "", "RBAC_ORG": ""}).exit_code == 0
+
+
 def test_an_option_counts_more_than_the_environment(rbac: Rbac) -> None:
     environment = {"RBAC_DB": "sqlite:///other.db", "RBAC_ORG": "other"}
 
