@@ -8,8 +8,8 @@ from __future__ import annotations
 import click
 
 import rbac
-from rbac.cli import audit, people, places, questions, start
-from rbac.cli.context import Main
+from rbac.cli import audit, belonging, people, places, questions, start
+from rbac.cli.verbs import Main
 
 
 @click.group("rbac", cls=Main, examples=("rbac demo", "rbac check andy data:export project:p1 --db sqlite:///rbac.db"))
@@ -27,7 +27,7 @@ def main() -> None:
 
 main.add_group("Start", start.COMMANDS)
 main.add_group("Questions", questions.COMMANDS)
-main.add_group("People", people.COMMANDS)
+main.add_group("People", (*people.COMMANDS, *belonging.COMMANDS))
 main.add_group("Places and settings", places.COMMANDS)
 # the group `policy` goes here: main.add_group("Policy", policy.COMMANDS)
 main.add_group("Evidence", audit.COMMANDS)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current, verb
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
+from rbac.cli.verbs import verb
 from rbac.clock import parse_instant, write_instant
 from rbac.tables import KINDS
 

@@ -8,7 +8,8 @@ import click
 
 from rbac.cli import complete
 from rbac.cli.acting import acting, by, changed
-from rbac.cli.context import Session, current, verb, verbs
+from rbac.cli.context import Session, current
+from rbac.cli.verbs import verb, verbs
 
 _workspace = click.argument("workspace", metavar="ID", shell_complete=complete.workspace_ids)
 _project = click.argument("project", metavar="ID", shell_complete=complete.project_ids)

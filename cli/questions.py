@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from rbac.cli import complete, explaining, output, tables
-from rbac.cli.context import Session, current, verb
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
+from rbac.cli.verbs import verb
 from rbac.errors import UnknownName
 from rbac.vocabulary import Via
 

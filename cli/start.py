@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current, verb, verbs
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
+from rbac.cli.verbs import verb, verbs
 
 if TYPE_CHECKING:
     from rbac.state import Imported

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rbac.cli.context import Main
 from rbac.cli.errors import CODES, code_of
+from rbac.cli.verbs import Main
 from rbac.errors import Conflict, RBACError, StoreError
 from rbac.facts import MissingFact
 from tests.cli.conftest import Process, Rbac
@@ -104,6 +104,14 @@ def test_names_that_only_look_like_names_are_refused_and_printed_so_that_one_see
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert "cannot be the id of a user" in answer.stderr
     assert answer.stderr.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("line", [["matrix", "--policy", "\x1b[2J.csv"], ["check", "--from", "\x1b[2J.csv"], ["import", "\x1b[2J.csv"]])
+def test_a_file_name_cannot_drive_the_terminal(rbac: Rbac, here: Path, line: list[str]) -> None:
+    answer = rbac(line)
+
+    assert answer.exit_code in (2, 3)
+    assert r"\x1b[2J.csv" in answer.stderr and "\x1b" not in answer.stderr
 
 
 # -- files that do not load ------------------------------------------------------------------------------------------------
