@@ -1,0 +1,109 @@
+"""Who is in a workspace or project, who is paused there, and who has which task."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from rbac import tables as t
+from rbac.administration import rows
+from rbac.administration.authority import Authority
+from rbac.errors import Refused
+from rbac.ledger import write
+from rbac.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, in_force
+from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
+
+ASSIGNING = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
+"""Which permission assigns, and takes away, which kind of assignment."""
+
+
+def add(authority: Authority, user: str, domain: Domain, until: Until) -> None:
+    """Make an active member of the organization a member of a workspace or project."""
+    place = _managed(authority, domain)
+    member = authority.active(user)
+    if place.personal:
+        raise Refused(f"{domain} is personal and takes no members")
+    links = _links(member, domain)
+    before = rows.membership(links[domain.id]) if domain.id in links else None
+    write(authority.work, "membership", user=user, domain=str(domain), before=before, after=rows.membership(until))
+
+
+def remove(authority: Authority, user: str, domain: Domain) -> None:
+    """Take a membership away. Project roles, pauses and assignments stay, without effect."""
+    place = _managed(authority, domain)
+    member = authority.member(user)
+    if domain.kind is Kind.PROJECT and member.role in (Role.ADMINISTRATOR, Role.OWNER):
+        raise Refused(f"{user} is {member.role} and needs no membership: they cannot be removed from a project")
+    links = _links(member, domain)
+    if domain.id in links and in_force(links[domain.id], authority.now):
+        write(authority.work, "membership", user=user, domain=str(domain), before=rows.membership(links[domain.id]))
+    elif isinstance(place, ProjectRecord) and member.in_workspace(place.workspace, authority.now):
+        raise Refused(f"{user} is in {domain} through workspace:{place.workspace}: remove them there")
+
+
+def pause(authority: Authority, user: str, project: str, until: Until) -> None:
+    """Stop an annotator or reviewer in one project."""
+    before = _pausable(authority, user, project)
+    shown = None if before is None else rows.pause(before)
+    after = rows.pause((str(PauseReason.MANUAL), until))
+    write(authority.work, "pause", user=user, domain=f"project:{project}", before=shown, after=after)
+
+
+def unpause(authority: Authority, user: str, project: str) -> None:
+    """Lift a pause that was made by hand."""
+    before = _pausable(authority, user, project)
+    if before is not None and in_force(before[1], authority.now):
+        write(authority.work, "pause", user=user, domain=f"project:{project}", before=rows.pause(before))
+
+
+def assign(authority: Authority, user: str, kind: str, *, task: str, project: str) -> None:
+    """Give a task to a member of the project as `annotator` or `reviewer`."""
+    authority.member(user)
+    authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
+    if kind not in _assigned(authority, user, task, project):
+        write(authority.work, "assignment", user=user, domain=f"project:{project}", after={"task": task, "as": kind})
+
+
+def unassign(authority: Authority, user: str, *, task: str, project: str) -> None:
+    """Take a task away from a member, whatever they had it as; judged like giving it."""
+    authority.member(user)
+    kinds = _assigned(authority, user, task, project)
+    for kind in kinds or ("annotator",):
+        authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
+    for kind in kinds:
+        write(authority.work, "assignment", user=user, domain=f"project:{project}", before={"task": task, "as": kind})
+
+
+def _managed(authority: Authority, domain: Domain) -> WorkspaceRecord | ProjectRecord:
+    if domain.kind is Kind.WORKSPACE:
+        workspace = authority.workspace(domain.id)
+        authority.require(Permission.WORKSPACE_MEMBER_MANAGE, domain)
+        return workspace
+    if domain.kind is Kind.PROJECT:
+        project = authority.project(domain.id)
+        authority.require(Permission.PROJECT_MEMBER_MANAGE, domain)
+        return project
+    raise Refused("members of the organization come by invite and go by deactivate")
+
+
+def _links(member: MemberRecord, domain: Domain) -> dict[str, Until]:
+    return member.workspaces if domain.kind is Kind.WORKSPACE else member.projects
+
+
+def _pausable(authority: Authority, user: str, project: str) -> tuple[str, Until] | None:
+    """The pause a member has in a project, if any; refused unless the actor may pause them, by hand."""
+    member = authority.member(user)
+    authority.project(project)
+    authority.require(Permission.PROJECT_MEMBER_PAUSE, Domain(Kind.PROJECT, project), target=user)
+    row = member.pauses.get(project)
+    if row is None:
+        return None
+    reason, until = row
+    if reason == PauseReason.ANNOTATOR_EVALUATION and in_force(until, authority.now):
+        raise Refused(f"{user} was paused in project:{project} by annotator evaluation: that cannot be changed by hand")
+    return row
+
+
+def _assigned(authority: Authority, user: str, task: str, project: str) -> tuple[str, ...]:
+    c = t.assignment.c
+    where = (c.organization == authority.work.organization, c.project == project, c.task == task, c.user == user)
+    return tuple(authority.work.connection.execute(select(c.kind).where(*where).order_by(c.kind)).scalars())

@@ -1,0 +1,107 @@
+"""Who is a member, with which role: grant, revoke, invite, deactivate, activate, and the transfer of ownership."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbac.administration.authority import Authority
+from rbac.database.work import Work
+from rbac.errors import Refused
+from rbac.ledger import until_text, write
+from rbac.records import MemberRecord, ProjectRecord, Until, in_force
+from rbac.vocabulary import WORKERS, Domain, Permission, Role, State
+
+
+def grant(authority: Authority, user: str, role: Role) -> None:
+    """Give a member an organization role; a deactivated or invited one becomes active."""
+    authority.require(Permission.MEMBER_ROLE_ASSIGN)
+    authority.over(user, giving=role)
+    _become(authority, authority.member(user), role, State.ACTIVE)
+
+
+def activate(authority: Authority, user: str) -> None:
+    """Make a deactivated member active again, with the role they had: judged like granting it."""
+    member = authority.member(user)
+    if member.role is None:
+        raise Refused(f"{user} has no role yet: grant one, that makes them active")
+    authority.require(Permission.MEMBER_ROLE_ASSIGN)
+    authority.over(user, giving=member.role)
+    _become(authority, member, member.role, State.ACTIVE)
+
+
+def deactivate(authority: Authority, user: str) -> None:
+    """Take everything away from a member and keep what they had, for the day they come back."""
+    authority.require(Permission.MEMBER_ROLE_ASSIGN, roles_managed_elsewhere=False)
+    authority.over(user)
+    member = authority.member(user)
+    _become(authority, member, member.role, State.DEACTIVATED)
+
+
+def invite(authority: Authority, user: str, role: Role | None) -> None:
+    """Bring somebody in: active at once with a role, `invited` without one. Whoever is there already is refused."""
+    authority.require(Permission.USER_INVITE)
+    if role is not None:
+        authority.require(Permission.MEMBER_ROLE_ASSIGN)
+    present = authority.over(user, giving=role)
+    if present is not None:
+        raise Refused(f"{user} is {present.state} in {authority.work.organization} already")
+    state = State.INVITED if role is None else State.ACTIVE
+    values = {"role": _text(role), "state": str(state)}
+    write(authority.work, "member", user=user, after=values)
+
+
+def grant_in_project(authority: Authority, user: str, role: Role, project: str, until: Until) -> None:
+    """Give a member of a project a role that replaces theirs there, annotator or reviewer."""
+    if role not in WORKERS:
+        raise Refused(f"{role} cannot be a project role: it is annotator or reviewer")
+    place = _project_to_manage(authority, user, project)
+    if not authority.organization().manual_role_management:
+        raise Refused("roles are managed by an identity provider: manual_role_management is off")
+    member = authority.active(user)
+    if member.role not in WORKERS:
+        raise Refused(f"{user} is {member.role}: a project role would be without effect")
+    if not (member.in_project(project, authority.now) or member.in_workspace(place.workspace, authority.now)):
+        raise Refused(f"{user} is no member of {place.domain}: add them first")
+    before = member.project_roles.get(project)
+    write(authority.work, "project_role", user=user, domain=str(place.domain), before=_given(before), after=_given((role, until)))
+
+
+def revoke(authority: Authority, user: str, project: str) -> None:
+    """Take a project role away: the organization role is in force again."""
+    place = _project_to_manage(authority, user, project)
+    before = authority.member(user).project_roles.get(project)
+    if before is not None and in_force(before[1], authority.now):
+        write(authority.work, "project_role", user=user, domain=str(place.domain), before=_given(before))
+
+
+def transfer_ownership(work: Work, to: MemberRecord | None, owner: str, name: str) -> None:
+    """Make `to` the Owner, in one UPDATE; the old Owner's own row says administrator already."""
+    if to is None or not to.active:
+        raise Refused(f"{name} is {to.state if to else 'no member'} in {work.organization}: only an active member can become Owner")
+    if to.user == owner:
+        return
+    if to.role is not Role.ADMINISTRATOR:
+        after = {"role": str(Role.ADMINISTRATOR), "state": str(State.ACTIVE)}
+        write(work, "member", user=to.user, before={"role": _text(to.role), "state": str(to.state)}, after=after)
+    write(work, "owner", before={"user": owner}, after={"user": to.user})
+
+
+def _project_to_manage(authority: Authority, user: str, project: str) -> ProjectRecord:
+    place = authority.project(project)
+    authority.require(Permission.PROJECT_MEMBER_MANAGE, Domain(place.domain.kind, project))
+    if user == authority.actor:
+        raise Refused("nobody changes their own role or state")
+    return place
+
+
+def _become(authority: Authority, member: MemberRecord, role: Role | None, state: State) -> None:
+    before = {"role": _text(member.role), "state": str(member.state)}
+    write(authority.work, "member", user=member.user, before=before, after={"role": _text(role), "state": str(state)})
+
+
+def _given(row: tuple[Role | None, Until] | None) -> dict[str, Any] | None:
+    return None if row is None else {"role": str(row[0]), "until": until_text(row[1])}
+
+
+def _text(role: Role | None) -> str | None:
+    return None if role is None else str(role)

@@ -1,0 +1,73 @@
+"""The hash chain of the audit: what is hashed, in which form. No I/O.
+
+One rule: a hash depends on texts and whole numbers only, as canonical JSON in ASCII, so it is the same on every
+database, platform and version; changing a form here breaks every chain there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+GENESIS = "0" * 64
+"""What the first audit row of an organization has for its previous hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there"."""
+
+    kind: str
+    user: str | None
+    domain: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+def canonical(value: object) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def optional(value: dict[str, Any] | None) -> str | None:
+    """`canonical`, and None for None."""
+    return None if value is None else canonical(value)
+
+
+def iso(at: int) -> str:
+    """An instant as text: `2027-01-31T12:00:00Z`, with microseconds only when there are some."""
+    seconds, fraction = divmod(at, 1_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
+
+
+class Digest:
+    """The running digest of one revision's changes, fed in their order. Lives as long as the unit of work."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.count = 0
+
+    def add(self, kind: str, user: str | None, domain: str, before: str | None, after: str | None) -> None:
+        """Take in the next change as the database holds it: `before` and `after` are JSON texts."""
+        self._hash.update(canonical([self.count, kind, user, domain, before, after]).encode("ascii") + b"\n")
+        self.count += 1
+
+    def seal(
+        self,
+        *,
+        organization: str,
+        revision: int,
+        at: int,
+        actor: str,
+        actor_kind: str,
+        operation: str,
+        ticket: str | None,
+        previous: str,
+    ) -> str:
+        """The hash of the audit row that closes these changes."""
+        row = [organization, revision, at, actor, actor_kind, operation, ticket, previous, self.count, self._hash.hexdigest()]
+        return hashlib.sha256(canonical(row).encode("ascii")).hexdigest()

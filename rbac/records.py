@@ -1,0 +1,368 @@
+"""What the store knows of an organization, a member and a domain, as values; and the facts of a question over them.
+
+Records are immutable and small: a member carries their own memberships, never a domain its members. Its one rule:
+no I/O, everything a fact needs has been loaded before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rbac.facts import Missing
+from rbac.roles import Subject, role_in_force
+from rbac.vocabulary import ORGANIZATION, Distribution, Domain, Kind, Permission, Role, State
+
+Instant = int
+"""Microseconds since 1970-01-01T00:00Z."""
+
+Until = Instant | None
+"""When something ends; None is never. From that very instant on it does not exist."""
+
+_GONE: Until = 0
+
+
+def in_force(until: Until, now: Instant) -> bool:
+    """Whether something that ends at `until` is still there at `now`."""
+    return until is None or until > now
+
+
+_NO_ROLE: tuple[Role | None, Until] = (None, _GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRecord:
+    """One organization at one revision."""
+
+    id: str
+    owner: str
+    revision: int
+    plugins_enabled: bool
+    manual_role_management: bool
+    administrators_make_administrators: bool
+    tokens_for_annotators_and_reviewers: bool
+    restrictions: dict[str, Role]
+
+    @property
+    def domain(self) -> Domain:
+        return ORGANIZATION
+
+    @property
+    def path(self) -> str:
+        """Its Casbin domain."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRecord:
+    """One workspace."""
+
+    id: str
+    path: str
+    created_by: str | None
+    personal: bool
+    empty: bool
+
+    @property
+    def domain(self) -> Domain:
+        return Domain(Kind.WORKSPACE, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """One project, with what its workspace says of it."""
+
+    id: str
+    path: str
+    workspace: str
+    workspace_created_by: str | None
+    personal: bool
+    created_by: str | None
+    published: bool
+    distribution: Distribution
+    show_data_manager_to: frozenset[Role]
+    review_only_assigned: bool
+
+    @property
+    def domain(self) -> Domain:
+        return Domain(Kind.PROJECT, self.id)
+
+
+Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """One member of an organization and everything that hangs on them, ended or not.
+
+    `role` is the organization role (the Owner's is owner), None for an invited member. The dictionaries go from the
+    id of a workspace or project to when it ends, and for project roles and pauses to what it is and when it ends.
+    """
+
+    user: str
+    role: Role | None
+    state: State
+    workspaces: dict[str, Until]
+    projects: dict[str, Until]
+    project_roles: dict[str, tuple[Role | None, Until]]
+    pauses: dict[str, tuple[str, Until]]
+    subjects: dict[Role, Subject]
+
+    @property
+    def active(self) -> bool:
+        return self.state is State.ACTIVE
+
+    def role_in(self, place: Place, now: Instant) -> Role | None:
+        """The role in force there, None for whoever is not active."""
+        if self.state is not State.ACTIVE or self.role is None:
+            return None
+        if type(place) is not ProjectRecord or not self.project_roles:
+            return self.role
+        role, until = self.project_roles.get(place.id, _NO_ROLE)
+        return role_in_force(self.role, role if until is None or until > now else None)
+
+    def subject(self, role: Role | None) -> Subject:
+        """This user as Casbin's `sub`, with that role in force."""
+        if role is None:
+            return Subject(self.user, None)
+        found = self.subjects.get(role)
+        if found is None:
+            found = self.subjects[role] = Subject(self.user, role)
+        return found
+
+    def in_workspace(self, workspace: str, now: Instant) -> bool:
+        """Whether a membership of that workspace is in force."""
+        until = self.workspaces.get(workspace, _GONE)
+        return until is None or until > now
+
+    def in_project(self, project: str, now: Instant) -> bool:
+        """Whether a direct membership of that project is in force."""
+        until = self.projects.get(project, _GONE)
+        return until is None or until > now
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A named task and what the user has to do with it."""
+
+    exists: bool
+    annotator: bool
+    reviewer: bool
+    worked_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The loose facts of one question, looked up because it asks for them; None is not loaded.
+
+    `assigned` says whether the user has a task in the project as annotator, and as reviewer; `shares` whether user
+    and target share a workspace or project.
+    """
+
+    target_named: bool = False
+    target: MemberRecord | None = None
+    task_named: bool = False
+    task: TaskRecord | None = None
+    assigned: tuple[bool, bool] | None = None
+    shares: bool | None = None
+
+
+NOTHING_ELSE = Asked()
+_TARGET: Any = Missing("target")
+
+
+class RecordedFacts:
+    """The facts of one question, read off records when a condition looks; lives for that question.
+
+    The attributes are those of `rbac.facts.Facts`; what was not loaded is missing.
+    """
+
+    __slots__ = ("_asked", "_now", "_organization", "_permission", "_place", "_user", "kind", "role")
+
+    def __init__(
+        self,
+        organization: OrganizationRecord,
+        user: MemberRecord,
+        place: Place,
+        permission: Permission,
+        role: Role,
+        now: Instant,
+        asked: Asked = NOTHING_ELSE,
+    ) -> None:
+        self._organization = organization
+        self._user = user
+        self._place: Any = place
+        self._permission = permission
+        self._now = now
+        self._asked = asked
+        self.kind = permission.kind
+        self.role = role
+
+    # the organization
+
+    @property
+    def plugins_enabled(self) -> bool:
+        return self._organization.plugins_enabled
+
+    @property
+    def manual_role_management(self) -> bool:
+        return self._organization.manual_role_management
+
+    @property
+    def tokens_for_annotators_and_reviewers(self) -> bool:
+        return self._organization.tokens_for_annotators_and_reviewers
+
+    @property
+    def restricted_to(self) -> Role | None:
+        return self._organization.restrictions.get(self._permission)
+
+    # the workspace
+
+    @property
+    def _workspace(self) -> str:
+        place = self._place
+        return place.workspace if type(place) is ProjectRecord else place.id
+
+    @property
+    def _workspace_created_by(self) -> str | None:
+        place = self._place
+        return place.workspace_created_by if type(place) is ProjectRecord else place.created_by
+
+    @property
+    def created_workspace(self) -> bool:
+        return self._workspace_created_by == self._user.user
+
+    @property
+    def workspace_member(self) -> bool:
+        until = self._user.workspaces.get(self._workspace, _GONE)
+        return until is None or until > self._now
+
+    @property
+    def personal(self) -> bool:
+        return self._place.personal  # type: ignore[no-any-return]
+
+    @property
+    def workspace_empty(self) -> bool:
+        return self._place.empty  # type: ignore[no-any-return]
+
+    # the project
+
+    @property
+    def created_project(self) -> bool:
+        return self._place.created_by == self._user.user  # type: ignore[no-any-return]
+
+    @property
+    def project_member(self) -> bool:
+        until = self._user.projects.get(self._place.id, _GONE)
+        return until is None or until > self._now
+
+    @property
+    def published(self) -> bool:
+        return self._place.published  # type: ignore[no-any-return]
+
+    @property
+    def distribution(self) -> Distribution:
+        return self._place.distribution  # type: ignore[no-any-return]
+
+    @property
+    def show_data_manager_to(self) -> frozenset[Role]:
+        return self._place.show_data_manager_to  # type: ignore[no-any-return]
+
+    @property
+    def review_only_assigned(self) -> bool:
+        return self._place.review_only_assigned  # type: ignore[no-any-return]
+
+    @property
+    def assigned_as_annotator(self) -> Any:
+        assigned = self._asked.assigned
+        return Missing("assigned_as_annotator") if assigned is None else assigned[0]
+
+    @property
+    def assigned_as_reviewer(self) -> Any:
+        assigned = self._asked.assigned
+        return Missing("assigned_as_reviewer") if assigned is None else assigned[1]
+
+    @property
+    def paused(self) -> bool:
+        pauses = self._user.pauses
+        if not pauses:
+            return False
+        until = pauses.get(self._place.id, ("", _GONE))[1]
+        return until is None or until > self._now
+
+    # the task named
+
+    @property
+    def task_named(self) -> bool:
+        return self._asked.task_named
+
+    @property
+    def task_exists(self) -> Any:
+        task = self._asked.task
+        return Missing("task_exists") if task is None else task.exists
+
+    @property
+    def task_annotator(self) -> Any:
+        task = self._asked.task
+        return Missing("task_annotator") if task is None else task.annotator
+
+    @property
+    def task_reviewer(self) -> Any:
+        task = self._asked.task
+        return Missing("task_reviewer") if task is None else task.reviewer
+
+    @property
+    def task_worked_on(self) -> Any:
+        task = self._asked.task
+        return Missing("task_worked_on") if task is None else task.worked_on
+
+    # the target named
+
+    @property
+    def target_named(self) -> bool:
+        return self._asked.target_named
+
+    @property
+    def target_known(self) -> bool:
+        return self._asked.target is not None
+
+    @property
+    def target_is_user(self) -> Any:
+        target = self._asked.target
+        return _TARGET if target is None else target.user == self._user.user
+
+    @property
+    def target_active(self) -> Any:
+        target = self._asked.target
+        return _TARGET if target is None else target.active
+
+    @property
+    def target_role(self) -> Any:
+        target = self._asked.target
+        role = None if target is None else target.role_in(self._place, self._now)
+        return _TARGET if role is None else role
+
+    @property
+    def target_created_workspace(self) -> Any:
+        target = self._asked.target
+        return _TARGET if target is None else self._workspace_created_by == target.user
+
+    @property
+    def target_workspace_member(self) -> Any:
+        target = self._asked.target
+        return _TARGET if target is None else target.in_workspace(self._workspace, self._now)
+
+    @property
+    def target_created_project(self) -> Any:
+        target = self._asked.target
+        return _TARGET if target is None else self._place.created_by == target.user
+
+    @property
+    def target_project_member(self) -> Any:
+        target = self._asked.target
+        return _TARGET if target is None else target.in_project(self._place.id, self._now)
+
+    @property
+    def shares_domain_with_target(self) -> Any:
+        shares = self._asked.shares
+        return _TARGET if shares is None else shares

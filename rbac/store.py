@@ -1,0 +1,175 @@
+"""A store: one database with any number of organizations, opened by `connect`.
+
+The operator's side of the product: making organizations, importing and exporting state, and recording the tasks
+that the application owns. Its one rule: what is done here is the operator's and stands in the audit as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Engine, select
+
+from rbac import tables as t
+from rbac.clock import Clock, system_clock
+from rbac.context import Context
+from rbac.database import schema
+from rbac.database.engine import file_of, open_engine, place
+from rbac.database.work import transaction, writing
+from rbac.deciding import Decider
+from rbac.ledger import facts_of
+from rbac.model import read_model
+from rbac.organization import Organization
+from rbac.policy import Policy, read_policy
+from rbac.recording import record
+from rbac.state import Imported, check_state, import_organization, plan_organization, read_state, state_from
+from rbac.state.shape import StateFile
+from rbac.vocabulary import parse_id
+
+OPERATOR = "operator"
+"""Who the audit says did what no member of an organization does."""
+
+
+def connect(
+    url: str | Engine,
+    *,
+    policy: str | Path | Policy | None = None,
+    model: str | Path | None = None,
+    clock: Clock = system_clock,
+) -> Store:
+    """Open a store: `sqlite:///FILE`, `postgresql+psycopg://...`, or an Engine. Nothing is created, nothing contacted.
+
+    `policy` and `model` are paths, the packaged files by default; they are read and checked at once, and PolicyError
+    has every mistake in them. `clock` gives the present instant, for tests.
+    """
+    table = policy if isinstance(policy, Policy) else read_policy(policy)
+    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock))
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `doctor` asks of a store: where it is, its schema, and each organization's revision."""
+
+    place: str
+    schema: str
+    organizations: dict[str, int]
+
+
+class Store:
+    """An open store; lives until `close`, may be shared between threads, and is a context manager."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides here."""
+        return self.context.decider.policy
+
+    def organization(self, organization: str) -> Organization:
+        """A handle on one organization; whether there is one is a question for later."""
+        return Organization(self.context, parse_id(organization, "organization"))
+
+    def organizations(self) -> list[str]:
+        """The ids of the organizations here, in order."""
+        with self.context.reading() as connection:
+            return list(connection.execute(select(t.organization.c.id).order_by(t.organization.c.id)).scalars())
+
+    def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> int:
+        """Make an organization with its Owner, and the store itself when it is not there yet; returns the revision, 1."""
+        name, first = parse_id(organization, "organization"), parse_id(owner, "user")
+        schema.create(self.context.engine)
+        with transaction(self.context.ready()) as works:
+            work = works.found(name, owner=first, actor=parse_id(operator, "operator"), operation="init", at=self.context.clock())
+        return work.revision
+
+    def import_state(
+        self,
+        source: str | Path | Mapping[str, Any],
+        *,
+        update: bool = False,
+        dry_run: bool = False,
+        operator: str = OPERATOR,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Imported]:
+        """Take a state file in, one transaction and one revision an organization; refused whole with the path of what is wrong.
+
+        An organization that is there is refused unless `update`, which makes it what the file says and never changes
+        the Owner. With `dry_run` nothing is written and the plan is returned. `progress` is told how many facts are in.
+        """
+        state = read_state(source)
+        check_state(state, "" if isinstance(source, Mapping) else str(source))
+        actor, now = parse_id(operator, "operator"), self.context.clock()
+        if dry_run:
+            return self._plans(state, update=update)
+        schema.create(self.context.engine)
+        with transaction(self.context.ready()) as works:
+            imported = [
+                import_organization(works, each, update=update, actor=actor, at=now, progress=progress)
+                for each in sorted(state.organizations, key=lambda each: each.id)
+            ]
+        return [result.done() for result in imported]
+
+    def export_state(self, *organizations: str) -> StateFile:
+        """The state of the organizations named, or of all, as a state file holds it."""
+        names = [parse_id(each, "organization") for each in organizations] or self.organizations()
+        with self.context.reading() as connection:
+            found = []
+            for name in names:
+                owner = connection.execute(select(t.organization.c.owner).where(t.organization.c.id == name)).scalar_one_or_none()
+                if owner is not None:
+                    found.append(state_from(name, owner, facts_of(connection, name)))
+        return StateFile(found)
+
+    def record(
+        self,
+        organization: str,
+        *,
+        project: str,
+        tasks: Iterable[str] = (),
+        removed: Iterable[str] = (),
+        worked_on: Mapping[str, Iterable[str]] | None = None,
+        operator: str = OPERATOR,
+    ) -> int:
+        """The application's facts of one project: tasks that are there, tasks that are gone, who has worked on which.
+
+        One transaction and one revision a batch; what is known already changes nothing. Returns the revision.
+        """
+        name, where = parse_id(organization, "organization"), parse_id(project, "project")
+        new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
+        done = {parse_id(task, "task"): [parse_id(user, "user") for user in users] for task, users in (worked_on or {}).items()}
+        actor, now = parse_id(operator, "operator"), self.context.clock()
+        with writing(self.context.ready(), name, actor=actor, actor_kind="operator", operation="record", at=now) as work:
+            record(work, where, tasks=new, removed=old, worked_on=done)
+        return work.revision
+
+    def health(self) -> Health:
+        """Where the store is, its schema and the revision of each organization; raises StoreError when it cannot answer."""
+        with self.context.reading() as connection:
+            rows = connection.execute(select(t.organization.c.id, t.organization.c.revision).order_by(t.organization.c.id)).all()
+        return Health(place(self.context.engine), schema.HEAD, {row.id: row.revision for row in rows})
+
+    def upgrade(self) -> None:
+        """Bring the schema of an older store up to date."""
+        schema.upgrade(self.context.engine)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.context.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _plans(self, state: StateFile, *, update: bool) -> list[Imported]:
+        path = file_of(self.context.engine)
+        there = set() if path is not None and not path.exists() else set(self.organizations())
+        if not there:
+            return [plan_organization(None, each, update=update) for each in state.organizations]
+        with self.context.reading() as connection:
+            return [plan_organization(connection if each.id in there else None, each, update=update) for each in state.organizations]
