@@ -205,6 +205,7 @@ class Acting:
             yield batch
             batch.close()
         batch.revision = work.revision if batch.replayed is None else batch.replayed
+        context.wrote(self._organization, work.revision)
 
 
 class _Batch:
@@ -278,6 +279,7 @@ def transfer_ownership(context: Context, organization: str, *, to: str, ticket: 
         record = snapshot.organization()
         assert record is not None, "the unit of work has locked it"
         change.transfer_ownership(work, snapshot.member(to), record.owner, to)
+    context.wrote(organization, work.revision)
     return work.revision
 
 

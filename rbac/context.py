@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from rbac.cache import CAPACITY, Directory, Moved
 from rbac.clock import Clock
 from rbac.database import schema
 from rbac.database.engine import reading
+from rbac.database.freshness import watch
 from rbac.deciding import Decider
-from rbac.directory import Snapshot
+from rbac.directory import Snapshot, Source
 from rbac.errors import StoreError
-from rbac.questions import Source, revision_of
+from rbac.questions import revision_of
+
+_Asked = TypeVar("_Asked")
+_Answer = TypeVar("_Answer")
+
+_TRIES = 4
 
 
 class Context:
-    """The shared parts of an open store; lives as long as it, and may be shared between threads.
+    """The shared parts of an open store; lives as long as it, and may be shared between threads and after a fork.
 
     Nothing is contacted before the first question, which looks once whether the store is there, ours, and current.
     """
 
-    def __init__(self, engine: Engine, decider: Decider, clock: Clock) -> None:
+    def __init__(self, engine: Engine, decider: Decider, clock: Clock, capacity: int = CAPACITY) -> None:
         self.engine = engine
         self.decider = decider
         self.clock = clock
         self._checked = False
+        self._watch = watch(engine)
+        self._directory = None if self._watch is None else Directory(engine, self._watch, decider.policy.reads, capacity)
+        _contexts.add(self)
 
     def ready(self) -> Engine:
         """The engine of a store that is there; raises StoreError otherwise."""
@@ -35,17 +48,67 @@ class Context:
             self._checked = True
         return self.engine
 
+    def ask(
+        self,
+        organization: str,
+        question: Callable[[Decider, Source, str, _Asked, int], _Answer],
+        asked: _Asked,
+        at_least: int = 0,
+    ) -> _Answer:
+        """The answer to a question over records of one revision, not before `at_least`.
+
+        From memory while nothing has changed. Where the organization keeps changing under the question, or nothing is
+        kept, from one read transaction.
+        """
+        if not self._checked:
+            self.ready()
+        if self._directory is not None:
+            for _ in range(_TRIES):
+                view = self._directory.view(organization, at_least)
+                if view.revision < at_least:
+                    break
+                try:
+                    return question(self.decider, view, organization, asked, self.clock())
+                except Moved:
+                    continue
+        with self.reading() as connection:
+            source = Snapshot(connection, organization, self.decider.policy.reads)
+            if at_least and revision_of(source) < at_least:
+                raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
+            return question(self.decider, source, organization, asked, self.clock())
+
+    def wrote(self, organization: str, revision: int) -> None:
+        """This process has committed a revision: its next answer is not from before."""
+        if self._directory is not None:
+            self._directory.wrote(organization, revision)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in one read snapshot."""
         with reading(self.ready()) as connection:
             yield connection
 
-    @contextmanager
-    def source(self, organization: str, at_least: int = 0) -> Iterator[Source]:
-        """Records of one organization at one revision, not before `at_least`."""
-        with self.reading() as connection:
-            source = Snapshot(connection, organization, self.decider.policy.reads)
-            if at_least and revision_of(source) < at_least:
-                raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
-            yield source
+    def close(self) -> None:
+        """Close every connection and forget every record."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._directory is not None:
+            self._directory.abandon()
+        self.engine.dispose()
+
+    def abandon(self) -> None:
+        """In a child after a fork: keep nothing of the parent's."""
+        if self._directory is not None:
+            self._directory.abandon()
+
+
+_contexts: weakref.WeakSet[Context] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for context in _contexts:
+        context.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rbac.conditions import CONDITIONS, holds
-from rbac.enforcer import assemble
+from rbac.enforcer import CompiledEnforcer, assemble
 from rbac.errors import PolicyError, Problem, RBACError
 from rbac.facts import Facts, GivenFacts, MissingFact
 from rbac.model import PACKAGED, Model, read_model
@@ -69,7 +69,8 @@ class Decider:
     def assemble(self, roles: DomainRoles, *, stock: bool = False, adapter: Any = None) -> Any:
         """A Casbin enforcer over this policy and model; with `stock`, Casbin's own class and nothing of ours."""
         lines = (line.tokens for line in self.policy.lines)
-        return assemble(model=self.model.text, lines=lines, functions=FUNCTIONS, roles=roles, adapter=adapter)
+        kind = {} if stock else {"kind": CompiledEnforcer}
+        return assemble(model=self.model.text, lines=lines, functions=FUNCTIONS, roles=roles, adapter=adapter, **kind)
 
     def allows(self, subject: Subject, path: str, permission: Permission, facts: Facts) -> bool:
         """Casbin's answer. `path` is the full path of the domain, `subject` carries the role in force there."""

@@ -6,7 +6,8 @@ query reads tasks or members in bulk. Its one rule: reads only, and every value 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Subquery,
+    Text,
     and_,
     bindparam,
     case,
@@ -34,6 +36,7 @@ from sqlalchemy.sql.elements import BindParameter
 from rbac import tables as t
 from rbac.errors import StoreError
 from rbac.records import (
+    NOTHING_ELSE,
     Asked,
     Instant,
     MemberRecord,
@@ -44,7 +47,7 @@ from rbac.records import (
     Until,
     WorkspaceRecord,
 )
-from rbac.vocabulary import MANAGER_OR_ABOVE, WORKERS, Distribution, Domain, Kind, Permission, Request, Role, State
+from rbac.vocabulary import MANAGER_OR_ABOVE, WORKERS, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
 
 _ORGANIZATION: BindParameter[str] = bindparam("organization")
 _USER: BindParameter[str] = bindparam("user")
@@ -54,16 +57,63 @@ _TARGET: BindParameter[str] = bindparam("target")
 _NOW: BindParameter[int] = bindparam("now")
 
 
+Reads = Mapping[Permission, frozenset[str]]
+"""Which facts decide which permission, as the policy says: only those are looked up."""
+
+
+class Stand(NamedTuple):
+    """Where an organization stands in its history: its revision, the hash that seals it, and the life of the store."""
+
+    revision: int
+    head: str
+    epoch: str
+
+
+class Source(Protocol):
+    """Where the records of one organization come from, all of one revision: a transaction, or the cache.
+
+    A name that cannot be one raises UnknownName; one that is not there is None.
+    """
+
+    def organization(self) -> OrganizationRecord | None: ...
+    def member(self, user: str) -> MemberRecord | None: ...
+    def place(self, domain: str) -> Place | None: ...
+    def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked: ...
+    def task(self, task: str, project: str, user: str) -> TaskRecord: ...
+    def assigned(self, user: MemberRecord, project: ProjectRecord) -> tuple[bool, bool]: ...
+    def shares(self, user: MemberRecord, target: MemberRecord, now: Instant) -> bool: ...
+
+    def settle(self) -> None:
+        """Called once all records of a question are gathered: raises unless they belong to one revision."""
+
+
+def gather(source: Source, reads: frozenset[str], request: Request, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
+    """The loose facts of a question: only those that its permission's lines read, and this question can need."""
+    target = task = assigned = shares = None
+    if request.target is not None:
+        target = source.member(request.target)
+        if target is not None and "shares_domain_with_target" in reads and role in MANAGER_OR_ABOVE:
+            shares = source.shares(user, target, now)
+    if request.task is not None:
+        task = source.task(parse_id(request.task, "task"), place.id, user.user)
+    if type(place) is ProjectRecord and place.assigned_counts and role in WORKERS and "assigned_as_annotator" in reads:
+        assigned = source.assigned(user, place)
+    elif target is None and request.target is None and task is None:
+        return NOTHING_ELSE
+    return Asked(request.target is not None, target, request.task is not None, task, assigned, shares)
+
+
 class Snapshot:
     """One organization as one transaction sees it; lives as long as that transaction.
 
-    `reads` is the policy's: which facts decide which permission. Only those are looked up.
+    `seen` is the revision that the last member or place was read at, None where there is no such organization.
     """
 
-    def __init__(self, connection: Connection, organization: str, reads: dict[Permission, frozenset[str]]) -> None:
+    def __init__(self, connection: Connection, organization: str, reads: Reads) -> None:
         self._connection = connection
         self._organization = organization
         self._reads = reads
+        self.seen: int | None = None
 
     def organization(self) -> OrganizationRecord | None:
         """The organization's own facts, None when there is none of that name."""
@@ -84,16 +134,16 @@ class Snapshot:
 
     def member(self, user: str) -> MemberRecord | None:
         """A member with everything that hangs on them, in one query; None for whoever is not one."""
-        rows = self._all(_member_query, user=user)
-        if not rows:
-            return None
+        rows = self._all(_member_query, user=parse_id(user, "user"))
         workspaces: dict[str, Until] = {}
         projects: dict[str, Until] = {}
         project_roles: dict[str, tuple[Role | None, Until]] = {}
         pauses: dict[str, tuple[str, Until]] = {}
-        role, state = None, State.DEACTIVATED
+        role, state, self.seen = None, None, None
         for part, where, word, until in rows:
-            if part == "m":
+            if part == "v":
+                self.seen = until
+            elif part == "m":
                 role, state = Role(word) if word else None, State(where)
             elif part == "w":
                 workspaces[where] = until
@@ -103,26 +153,31 @@ class Snapshot:
                 project_roles[where] = Role(word), until
             else:
                 pauses[where] = word, until
-        return MemberRecord(user, role, state, workspaces, projects, project_roles, pauses, {})
+        if state is None:
+            return None
+        return MemberRecord(user, role, state, workspaces, projects, project_roles, pauses, {}, {})
 
-    def place(self, domain: Domain) -> Place | None:
-        """The domain's facts, None when there is no such domain."""
-        if domain.kind is Kind.ORGANIZATION:
+    def place(self, domain: str) -> Place | None:
+        """The facts of the domain at an address, None when there is no such domain."""
+        where = parse_domain(domain)
+        if where.kind is Kind.ORGANIZATION:
             return self.organization()
-        return self.workspace(domain.id) if domain.kind is Kind.WORKSPACE else self.project(domain.id)
+        return self.workspace(where.id) if where.kind is Kind.WORKSPACE else self.project(where.id)
 
     def workspace(self, workspace: str) -> WorkspaceRecord | None:
         """A workspace, None when there is none."""
-        row = self._one(_workspace_query, id=workspace)
-        if row is None:
+        row = self._one(_workspace_query, id=parse_id(workspace, "workspace"))
+        self.seen = None if row is None else row.revision
+        if row is None or row.id is None:
             return None
         path = Domain(Kind.WORKSPACE, row.id).path(self._organization)
         return WorkspaceRecord(row.id, path, row.created_by, bool(row.personal), not row.holds)
 
     def project(self, project: str) -> ProjectRecord | None:
         """A project with its workspace's creator, None when there is none."""
-        row = self._one(_project_query, id=project)
-        if row is None:
+        row = self._one(_project_query, id=parse_id(project, "project"))
+        self.seen = None if row is None else row.revision
+        if row is None or row.id is None:
             return None
         shown = ((Role.ANNOTATOR, row.show_to_annotators), (Role.REVIEWER, row.show_to_reviewers))
         return ProjectRecord(
@@ -138,27 +193,21 @@ class Snapshot:
             review_only_assigned=bool(row.review_only_assigned),
         )
 
-    def asked(self, request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant) -> Asked:
-        """The loose facts of a question: only those that its permission's lines read, and it can need."""
-        reads = self._reads[request.permission]
-        target = None if request.target is None else self.member(request.target)
-        task = assigned = shares = None
-        if request.task is not None:
-            task = self.task(request.task, place.id, user.user)
-        if "assigned_as_annotator" in reads and role in WORKERS and type(place) is ProjectRecord:
-            assigned = self.assigned(user.user, place)
-        if "shares_domain_with_target" in reads and target is not None and role in MANAGER_OR_ABOVE:
-            shares = self.shares(user, target, now)
-        return Asked(request.target is not None, target, request.task is not None, task, assigned, shares)
+    def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
+        """The loose facts of a question."""
+        return gather(self, self._reads[permission], request, user, place, role, now)
+
+    def settle(self) -> None:
+        """Nothing: a transaction sees one revision."""
 
     def task(self, task: str, project: str, user: str) -> TaskRecord:
         """A task of a project and what the user has to do with it, in one query."""
         row = self._one(_task_query, id=project, task=task, user=user)
         return TaskRecord(False, False, False, False) if row is None else TaskRecord(True, *map(bool, row))
 
-    def assigned(self, user: str, project: ProjectRecord) -> tuple[bool, bool]:
+    def assigned(self, user: MemberRecord, project: ProjectRecord) -> tuple[bool, bool]:
         """Whether the user has a task there as annotator, and as reviewer."""
-        row = self._one(_assigned_query, id=project.id, user=user)
+        row = self._one(_assigned_query, id=project.id, user=user.user)
         return (bool(row[0]), bool(row[1])) if row else (False, False)
 
     def shares(self, user: MemberRecord, target: MemberRecord, now: Instant) -> bool:
@@ -168,6 +217,22 @@ class Snapshot:
         }
         row = self._one(_shares_query, user=user.user, target=target.user, now=now, **counts)
         return bool(row and row[0])
+
+    def stand(self) -> Stand | None:
+        """Where the organization stands, None when there is none."""
+        row = self._one(_stand_query)
+        return None if row is None else Stand(*row)
+
+    def changed_since(self, stand: Stand, limit: int) -> list[Any] | None:
+        """The changed facts after an earlier stand, at most `limit`; None when the history has no such stand.
+
+        Each is kind, user, domain, before, after. A restored backup can reach the same revision by another way: the
+        hash tells.
+        """
+        row = self._one(_hash_query, after=stand.revision)
+        if row is None or row.hash != stand.head:
+            return None
+        return self._all(_changed_query, after=stand.revision, limit=limit)  # type: ignore[no-any-return]
 
     def _one(self, query: Any, **values: Any) -> Any:
         return self._connection.execute(query, {"organization": self._organization, **values}).first()
@@ -186,6 +251,16 @@ def _permission(name: str) -> Permission:
 # -- the queries, built once; each is bound to one organization and walks an index -------------------------------------------
 
 _organization_query = select(t.organization).where(t.organization.c.id == _ORGANIZATION)
+_AFTER: BindParameter[int] = bindparam("after", type_=BigInteger)
+_epoch = select(t.store.c.epoch).scalar_subquery()
+_stand_query = select(t.organization.c.revision, t.organization.c.head, _epoch).where(t.organization.c.id == _ORGANIZATION)
+_hash_query = select(t.audit.c.hash).where(t.audit.c.organization == _ORGANIZATION, t.audit.c.revision == _AFTER)
+_CHANGED = t.audit_change.c
+_changed_query = (
+    select(_CHANGED.kind, _CHANGED.user, _CHANGED.domain, _CHANGED.before, _CHANGED.after)
+    .where(_CHANGED.organization == _ORGANIZATION, _CHANGED.revision > _AFTER)
+    .limit(bindparam("limit", type_=BigInteger))
+)
 _restriction_query = select(t.restriction.c.permission, t.restriction.c.level).where(t.restriction.c.organization == _ORGANIZATION)
 
 
@@ -202,7 +277,9 @@ _owner = select(t.organization.c.owner).where(t.organization.c.id == _ORGANIZATI
 _organization_role = case((t.member.c.user == _owner, literal(str(Role.OWNER))), else_=t.member.c.role)
 """The Owner's own row says administrator, so that a transfer is one UPDATE."""
 
-_member_query = union_all(
+_revision = select(literal("v"), cast(null(), Text), cast(null(), Text), t.organization.c.revision)
+_member_query: Any = union_all(
+    _revision.where(t.organization.c.id == _ORGANIZATION),
     select(literal("m"), t.member.c.state, _organization_role, cast(null(), BigInteger)).where(_here(t.member), t.member.c.user == _USER),
     _of_user(t.workspace_member, "w", "workspace"),
     _of_user(t.project_member, "p", "project"),
@@ -211,11 +288,18 @@ _member_query = union_all(
 )
 
 _holds_projects = exists().where(_here(t.project), t.project.c.workspace == t.workspace.c.id)
-_workspace_query = select(t.workspace, _holds_projects.label("holds")).where(_here(t.workspace), t.workspace.c.id == _ID)
+_in_organization = t.organization.c.id == _ORGANIZATION
+_named_workspace = t.organization.outerjoin(t.workspace, and_(_here(t.workspace), t.workspace.c.id == _ID))
+_workspace_query = (
+    select(t.organization.c.revision, t.workspace, _holds_projects.label("holds")).select_from(_named_workspace).where(_in_organization)
+)
+_named_project = t.organization.outerjoin(t.project, and_(_here(t.project), t.project.c.id == _ID)).outerjoin(
+    t.workspace, and_(_here(t.workspace), t.workspace.c.id == t.project.c.workspace)
+)
 _project_query = (
-    select(t.project, t.workspace.c.created_by.label("workspace_created_by"))
-    .join(t.workspace, and_(t.workspace.c.organization == t.project.c.organization, t.workspace.c.id == t.project.c.workspace))
-    .where(_here(t.project), t.project.c.id == _ID)
+    select(t.organization.c.revision, t.project, t.workspace.c.created_by.label("workspace_created_by"))
+    .select_from(_named_project)
+    .where(_in_organization)
 )
 
 

@@ -14,31 +14,13 @@ from rbac import members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
+from rbac.deciding import CASBIN
 from rbac.errors import Denied, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
+from rbac.questions import Permissions
 from rbac.records import MemberRecord, OrganizationRecord
-from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id, parse_via
-
-
-@dataclass(frozen=True, slots=True)
-class Permissions:
-    """What a user can do in a domain, in the page's order; `with_target` depends on the member it is about."""
-
-    user: str
-    domain: Domain
-    allowed: tuple[Permission, ...]
-    with_target: tuple[Permission, ...]
-    revision: int
-
-    def __iter__(self) -> Iterator[Permission]:
-        return iter(self.allowed)
-
-    def __contains__(self, permission: object) -> bool:
-        return permission in self.allowed
-
-    def __len__(self) -> int:
-        return len(self.allowed)
+from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +44,8 @@ class Organization:
         at_least: int = 0,
     ) -> bool:
         """Whether `user` may. Raises UnknownName for a name that is none, StoreError when the store cannot answer."""
-        request = questions.parse_request(user, permission, domain, target=target, task=task, via=via)
-        with self.context.source(self.id, at_least) as source:
-            return questions.allowed(self.context.decider, source, self.id, request, self.context.clock())
+        request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
+        return self.context.ask(self.id, questions.allowed, request, at_least)
 
     def check(
         self,
@@ -78,9 +59,8 @@ class Organization:
         at_least: int = 0,
     ) -> Decision:
         """Like `can`, with the line of the policy that decided, the reason and the revision."""
-        request = questions.parse_request(user, permission, domain, target=target, task=task, via=via)
-        with self.context.source(self.id, at_least) as source:
-            return questions.decide(self.context.decider, source, self.id, request, self.context.clock())
+        request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
+        return self.context.ask(self.id, questions.decide, request, at_least)
 
     def require(
         self,
@@ -100,25 +80,13 @@ class Organization:
         return decision
 
     def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
-        """One Decision a request, in order, all from one revision."""
-        with self.context.source(self.id, at_least) as source:
-            now = self.context.clock()
-            return [questions.decide(self.context.decider, source, self.id, request, now) for request in requests]
+        """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
+        return self.context.ask(self.id, questions.decide_many, list(requests), at_least)
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
-        name, where, arriving = parse_id(user, "user"), parse_domain(domain), parse_via(via)
-        may: list[Permission] = []
-        depends: list[Permission] = []
-        with self.context.source(self.id) as source:
-            now = self.context.clock()
-            for request in questions.everything(name, where, arriving):
-                looked = questions.look(self.context.decider, source, self.id, request, now)
-                if looked.allowed:
-                    may.append(request.permission)
-                elif looked.verdict and questions.needs_target(looked.verdict) and (looked.api is None or looked.api.allowed):
-                    depends.append(request.permission)
-            return Permissions(name, where, tuple(may), tuple(depends), questions.revision_of(source))
+        request = Request(user, Permission.API_ACCESS, str(domain), via=via)
+        return self.context.ask(self.id, questions.permissions, request)
 
     def look(
         self,
@@ -132,10 +100,8 @@ class Organization:
         at_least: int = 0,
     ) -> tuple[Decision, questions.Looked]:
         """A Decision with every line of that permission and role, each condition's value and each missing fact."""
-        request = questions.parse_request(user, permission, domain, target=target, task=task, via=via)
-        with self.context.source(self.id, at_least) as source:
-            looked = questions.look(self.context.decider, source, self.id, request, self.context.clock())
-            return questions.decision_of(self.context.decider, looked, questions.revision_of(source)), looked
+        request = Request(user, permission, str(domain), target, task, via)
+        return self.context.ask(self.id, questions.look_and_decide, request, at_least)
 
     # -- what is so ----------------------------------------------------------------------------------------------------
 
@@ -151,24 +117,18 @@ class Organization:
 
     def record(self) -> OrganizationRecord:
         """The organization's own facts; raises UnknownName when there is no such organization."""
-        with self.context.source(self.id) as source:
-            found = source.organization()
+        found = self.context.ask(self.id, questions.record_of, None)
         if found is None:
             raise UnknownName(f"there is no organization {self.id}")
         return found
 
     def role_of(self, user: str, domain: str | Domain = ORGANIZATION) -> Role | None:
         """The role in force there; None for whoever is not active, and for a domain that does not exist."""
-        name, where = parse_id(user, "user"), parse_domain(domain)
-        with self.context.source(self.id) as source:
-            member, place = source.member(name), source.place(where)
-            return None if member is None or place is None else member.role_in(place, self.context.clock())
+        return self.context.ask(self.id, questions.role_of, (user, str(domain)))
 
     def member(self, user: str) -> MemberRecord | None:
         """A member with their memberships, project roles and pauses; None for whoever is none."""
-        name = parse_id(user, "user")
-        with self.context.source(self.id) as source:
-            return source.member(name)
+        return self.context.ask(self.id, questions.member_of, user)
 
     def members(self, domain: str | Domain = ORGANIZATION) -> Iterator[Membership]:
         """The members of a domain in id order, streamed; of a project also those who are there through its workspace."""
@@ -228,8 +188,7 @@ class Organization:
         task: str | None = None,
     ) -> tuple[str, str, str, str, Any]:
         """The five values of Casbin's `r` for a question: sub, dom, obj, act, facts."""
-        asked = questions.parse_request(user, permission, domain, target=target, task=task)
-        with self.context.source(self.id) as source:
-            known = questions.know(source, self.id, asked, self.context.clock())
-        facts = known.facts or GivenFacts(kind=asked.permission.kind)
-        return str(known.subject), known.path, asked.permission.object, asked.permission.action, facts
+        request = Request(user, permission, str(domain), target, task)
+        known = self.context.ask(self.id, lambda _, source, name, asked, now: questions.know(source, name, asked, now), request)
+        obj, act = CASBIN[known.permission]
+        return str(known.subject), known.path, obj, act, known.facts or GivenFacts(kind=known.permission.kind)

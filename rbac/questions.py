@@ -6,22 +6,24 @@ exists. Its one rule: whatever is not known ends in a "no" with a reason, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+
+import msgspec
 
 from rbac.deciding import Decider, Verdict
+from rbac.directory import Source
 from rbac.errors import UnknownName
-from rbac.records import Asked, Instant, MemberRecord, OrganizationRecord, Place, RecordedFacts
+from rbac.records import Instant, MemberRecord, OrganizationRecord, Place, RecordedFacts
 from rbac.roles import Subject
 from rbac.vocabulary import (
-    ORGANIZATION,
     Decision,
     Domain,
     Kind,
     Permission,
     Request,
     Role,
+    State,
     Via,
     parse_domain,
     parse_id,
@@ -30,66 +32,51 @@ from rbac.vocabulary import (
 )
 
 
-class Source(Protocol):
-    """Where records come from: a transaction, or the cache."""
-
-    def organization(self) -> OrganizationRecord | None: ...
-    def member(self, user: str) -> MemberRecord | None: ...
-    def place(self, domain: Domain) -> Place | None: ...
-    def asked(self, request: Request, user: MemberRecord, place: Place, role: Role | None, now: Instant) -> Asked: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """What is known of one question. Without `facts` the answer is no, and `reason` says why."""
 
     subject: Subject
     path: str
     permission: Permission
     facts: RecordedFacts | None
-    reason: str
-
-
-def parse_request(
-    user: str,
-    permission: str,
-    domain: str | Domain,
-    *,
-    target: str | None = None,
-    task: str | None = None,
-    via: str = Via.UI,
-) -> Request:
-    """A request with every name checked; raises UnknownName for what is a mistake and not a "no"."""
-    asked, where = parse_permission(permission), parse_domain(domain)
-    if asked.kind is not where.kind:
-        raise UnknownName(f"{asked} is asked in {asked.kind}, not in {where.kind}")
-    if task is not None and where.kind is not Kind.PROJECT:
-        raise UnknownName(f"a task is named in a project only, {asked} is asked in {where.kind}")
-    return Request(
-        user=parse_id(user, "user"),
-        permission=asked,
-        domain=where,
-        target=None if target is None else parse_id(target, "user"),
-        task=None if task is None else parse_id(task, "task"),
-        via=parse_via(via),
-    )
+    reason: str = ""
 
 
 def know(source: Source, organization: str, request: Request, now: Instant) -> Known:
-    """Everything Casbin needs for a request, from one source at one moment."""
+    """Everything Casbin needs for a request, from one source at one moment; raises UnknownName for a mistake in it."""
+    permission = parse_permission(request.permission)
     member, place = source.member(request.user), source.place(request.domain)
-    if member is None or place is None or not member.active:
-        return _unknown(source, organization, request, member, place)
+    if request.task is not None or place is None or place.kind is not permission.kind:
+        _check(request, permission)
+    if member is None or place is None or member.state is not State.ACTIVE:
+        return _unknown(source, organization, request, permission, member, place)
     role = member.role_in(place, now)
-    assert role is not None, "an active member has a role everywhere"
-    record = place if isinstance(place, OrganizationRecord) else source.organization()
-    assert record is not None, "a domain has an organization"
-    asked = source.asked(request, member, place, role, now)
-    facts = RecordedFacts(record, member, place, request.permission, role, now, asked)
-    return Known(member.subject(role), place.path, request.permission, facts, "")
+    record = place if type(place) is OrganizationRecord else source.organization()
+    assert role is not None and record is not None, "an active member has a role in every domain, and a domain an organization"
+    asked = source.asked(request, permission, member, place, role, now)
+    source.settle()
+    facts = RecordedFacts(place.kind, role, record, member, place, permission, now, asked)
+    return Known(member.subject(role), place.path, permission, facts)
 
 
-def _unknown(source: Source, organization: str, request: Request, member: MemberRecord | None, place: Place | None) -> Known:
+def _check(request: Request, permission: Permission) -> None:
+    """What a question cannot ask, whoever and wherever it is about."""
+    kind = parse_domain(request.domain).kind
+    if permission.kind is not kind:
+        raise UnknownName(f"{permission} is asked in {permission.kind}, not in {kind}")
+    if request.task is not None and kind is not Kind.PROJECT:
+        raise UnknownName(f"a task is named in a project only, {permission} is asked in {kind}")
+    for name, what in ((request.task, "task"), (request.target, "user")):
+        if name is not None:
+            parse_id(name, what)
+
+
+def _unknown(
+    source: Source, organization: str, request: Request, permission: Permission, member: MemberRecord | None, place: Place | None
+) -> Known:
+    if request.target is not None:
+        parse_id(request.target, "user")
+    source.settle()
     if source.organization() is None:
         reason = f"there is no organization {organization}"
     elif member is None:
@@ -98,20 +85,75 @@ def _unknown(source: Source, organization: str, request: Request, member: Member
         reason = f"{request.user} is {member.state} in {organization}"
     else:
         reason = f"there is no {request.domain} in {organization}"
-    return Known(Subject(request.user, None), request.domain.path(organization), request.permission, None, reason)
+    path = parse_domain(request.domain).path(organization)
+    return Known(Subject(request.user, None), path, permission, None, reason)
 
 
 def allowed(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> bool:
     """Casbin's answer, without a reason."""
     known = know(source, organization, request, now)
+    through_api = request.via != Via.UI and parse_via(request.via) is Via.API
     if known.facts is None or not decider.allows(known.subject, known.path, known.permission, known.facts):
         return False
-    return request.via is Via.UI or allowed(decider, source, organization, _api_access(request), now)
+    return not through_api or allowed(decider, source, organization, _api_access(request), now)
 
 
 def decide(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> Decision:
     """Casbin's answer with the policy's reason."""
     return decision_of(decider, look(decider, source, organization, request, now), revision_of(source))
+
+
+def decide_many(decider: Decider, source: Source, organization: str, requests: Sequence[Request], now: Instant) -> list[Decision]:
+    """One Decision a request, in order, all from one revision."""
+    return [decide(decider, source, organization, request, now) for request in requests]
+
+
+def look_and_decide(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> tuple[Decision, Looked]:
+    """A Decision and everything that was seen on the way to it."""
+    looked = look(decider, source, organization, request, now)
+    return decision_of(decider, looked, revision_of(source)), looked
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What a user can do in a domain, in the page's order; `with_target` depends on the member it is about."""
+
+    user: str
+    domain: Domain
+    allowed: tuple[Permission, ...]
+    with_target: tuple[Permission, ...]
+    revision: int
+
+    def __iter__(self) -> Iterator[Permission]:
+        return iter(self.allowed)
+
+    def __contains__(self, permission: object) -> bool:
+        return permission in self.allowed
+
+    def __len__(self) -> int:
+        return len(self.allowed)
+
+
+def permissions(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> Permissions:
+    """Everything the user of a request can do in its domain, each as `decide` says; its own permission does not matter."""
+    domain = parse_domain(request.domain)
+    may: list[Permission] = []
+    depends: list[Permission] = []
+    for permission in (each for each in Permission if each.kind is domain.kind):
+        asked = Request(request.user, permission, request.domain, via=request.via)
+        looked = look(decider, source, organization, asked, now)
+        if looked.allowed:
+            may.append(permission)
+        elif looked.verdict and needs_target(looked.verdict) and (looked.api is None or looked.api.allowed):
+            depends.append(permission)
+    return Permissions(request.user, domain, tuple(may), tuple(depends), revision_of(source))
+
+
+def role_of(_: Decider, source: Source, organization: str, where: tuple[str, str], now: Instant) -> Role | None:
+    """The role in force of a user in a domain; None for whoever is not active, and for a domain that does not exist."""
+    member, place = source.member(where[0]), source.place(where[1])
+    source.settle()
+    return None if member is None or place is None else member.role_in(place, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +179,7 @@ def look(decider: Decider, source: Source, organization: str, request: Request, 
         verdict = decider.verdict(known.facts.role, known.permission, known.facts)
         decider.agree(decider.allows(known.subject, known.path, known.permission, known.facts), verdict)
     api = None
-    if request.via is Via.API:
+    if parse_via(request.via) is Via.API:
         api = look(decider, source, organization, _api_access(request), now)
     return Looked(request, known, verdict, api)
 
@@ -160,6 +202,16 @@ def revision_of(source: Source) -> int:
     return 0 if record is None else record.revision
 
 
+def record_of(_: Decider, source: Source, organization: str, __: None, now: Instant) -> OrganizationRecord | None:
+    """The organization's own facts."""
+    return source.organization()
+
+
+def member_of(_: Decider, source: Source, organization: str, user: str, now: Instant) -> MemberRecord | None:
+    """A member with everything that hangs on them."""
+    return source.member(user)
+
+
 def needs_target(verdict: Verdict) -> bool:
     """Whether nothing but the missing target stands between the question and a yes."""
     if verdict.allowed or verdict.line is not None:
@@ -170,12 +222,5 @@ def needs_target(verdict: Verdict) -> bool:
     )
 
 
-def everything(user: str, domain: Domain, via: Via) -> Iterator[Request]:
-    """A request for each permission that is asked in that kind of domain, in the page's order."""
-    for permission in Permission:
-        if permission.kind is domain.kind:
-            yield Request(user, permission, domain, via=via)
-
-
 def _api_access(request: Request) -> Request:
-    return Request(request.user, Permission.API_ACCESS, ORGANIZATION)
+    return Request(request.user, Permission.API_ACCESS)

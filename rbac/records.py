@@ -7,7 +7,9 @@ no I/O, everything a fact needs has been loaded before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+import msgspec
 
 from rbac.facts import Missing
 from rbac.roles import Subject, role_in_force
@@ -42,6 +44,7 @@ class OrganizationRecord:
     administrators_make_administrators: bool
     tokens_for_annotators_and_reviewers: bool
     restrictions: dict[str, Role]
+    kind: ClassVar[Kind] = Kind.ORGANIZATION
 
     @property
     def domain(self) -> Domain:
@@ -62,6 +65,7 @@ class WorkspaceRecord:
     created_by: str | None
     personal: bool
     empty: bool
+    kind: ClassVar[Kind] = Kind.WORKSPACE
 
     @property
     def domain(self) -> Domain:
@@ -82,10 +86,16 @@ class ProjectRecord:
     distribution: Distribution
     show_data_manager_to: frozenset[Role]
     review_only_assigned: bool
+    kind: ClassVar[Kind] = Kind.PROJECT
 
     @property
     def domain(self) -> Domain:
         return Domain(Kind.PROJECT, self.id)
+
+    @property
+    def assigned_counts(self) -> bool:
+        """Whether anybody's way in depends on the tasks they have."""
+        return self.distribution is Distribution.MANUAL or self.review_only_assigned
 
 
 Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
@@ -97,6 +107,8 @@ class MemberRecord:
 
     `role` is the organization role (the Owner's is owner), None for an invited member. The dictionaries go from the
     id of a workspace or project to when it ends, and for project roles and pauses to what it is and when it ends.
+    `subjects` and `assigned` are filled as they are asked for: this user as Casbin's `sub` with a role, and whether
+    they have a task in a project as annotator, and as reviewer.
     """
 
     user: str
@@ -107,10 +119,16 @@ class MemberRecord:
     project_roles: dict[str, tuple[Role | None, Until]]
     pauses: dict[str, tuple[str, Until]]
     subjects: dict[Role, Subject]
+    assigned: dict[str, tuple[bool, bool]]
 
     @property
     def active(self) -> bool:
         return self.state is State.ACTIVE
+
+    @property
+    def weight(self) -> int:
+        """How many facts it holds."""
+        return 1 + len(self.workspaces) + len(self.projects) + len(self.project_roles) + len(self.pauses)
 
     def role_in(self, place: Place, now: Instant) -> Role | None:
         """The role in force there, None for whoever is not active."""
@@ -171,198 +189,187 @@ NOTHING_ELSE = Asked()
 _TARGET: Any = Missing("target")
 
 
-class RecordedFacts:
+class RecordedFacts(msgspec.Struct, gc=False):
     """The facts of one question, read off records when a condition looks; lives for that question.
 
-    The attributes are those of `rbac.facts.Facts`; what was not loaded is missing.
+    The attributes are those of `rbac.facts.Facts`; what was not loaded is missing. A struct, since one is made for
+    every decision.
     """
 
-    __slots__ = ("_asked", "_now", "_organization", "_permission", "_place", "_user", "kind", "role")
-
-    def __init__(
-        self,
-        organization: OrganizationRecord,
-        user: MemberRecord,
-        place: Place,
-        permission: Permission,
-        role: Role,
-        now: Instant,
-        asked: Asked = NOTHING_ELSE,
-    ) -> None:
-        self._organization = organization
-        self._user = user
-        self._place: Any = place
-        self._permission = permission
-        self._now = now
-        self._asked = asked
-        self.kind = permission.kind
-        self.role = role
+    kind: Kind
+    role: Role
+    organization: OrganizationRecord
+    user: MemberRecord
+    place: Any
+    permission: Permission
+    now: Instant
+    asked: Asked = NOTHING_ELSE
 
     # the organization
 
     @property
     def plugins_enabled(self) -> bool:
-        return self._organization.plugins_enabled
+        return self.organization.plugins_enabled
 
     @property
     def manual_role_management(self) -> bool:
-        return self._organization.manual_role_management
+        return self.organization.manual_role_management
 
     @property
     def tokens_for_annotators_and_reviewers(self) -> bool:
-        return self._organization.tokens_for_annotators_and_reviewers
+        return self.organization.tokens_for_annotators_and_reviewers
 
     @property
     def restricted_to(self) -> Role | None:
-        return self._organization.restrictions.get(self._permission)
+        return self.organization.restrictions.get(self.permission)
 
     # the workspace
 
     @property
     def _workspace(self) -> str:
-        place = self._place
+        place = self.place
         return place.workspace if type(place) is ProjectRecord else place.id
 
     @property
     def _workspace_created_by(self) -> str | None:
-        place = self._place
+        place = self.place
         return place.workspace_created_by if type(place) is ProjectRecord else place.created_by
 
     @property
     def created_workspace(self) -> bool:
-        return self._workspace_created_by == self._user.user
+        return self._workspace_created_by == self.user.user
 
     @property
     def workspace_member(self) -> bool:
-        until = self._user.workspaces.get(self._workspace, _GONE)
-        return until is None or until > self._now
+        until = self.user.workspaces.get(self._workspace, _GONE)
+        return until is None or until > self.now
 
     @property
     def personal(self) -> bool:
-        return self._place.personal  # type: ignore[no-any-return]
+        return self.place.personal  # type: ignore[no-any-return]
 
     @property
     def workspace_empty(self) -> bool:
-        return self._place.empty  # type: ignore[no-any-return]
+        return self.place.empty  # type: ignore[no-any-return]
 
     # the project
 
     @property
     def created_project(self) -> bool:
-        return self._place.created_by == self._user.user  # type: ignore[no-any-return]
+        return self.place.created_by == self.user.user  # type: ignore[no-any-return]
 
     @property
     def project_member(self) -> bool:
-        until = self._user.projects.get(self._place.id, _GONE)
-        return until is None or until > self._now
+        until = self.user.projects.get(self.place.id, _GONE)
+        return until is None or until > self.now
 
     @property
     def published(self) -> bool:
-        return self._place.published  # type: ignore[no-any-return]
+        return self.place.published  # type: ignore[no-any-return]
 
     @property
     def distribution(self) -> Distribution:
-        return self._place.distribution  # type: ignore[no-any-return]
+        return self.place.distribution  # type: ignore[no-any-return]
 
     @property
     def show_data_manager_to(self) -> frozenset[Role]:
-        return self._place.show_data_manager_to  # type: ignore[no-any-return]
+        return self.place.show_data_manager_to  # type: ignore[no-any-return]
 
     @property
     def review_only_assigned(self) -> bool:
-        return self._place.review_only_assigned  # type: ignore[no-any-return]
+        return self.place.review_only_assigned  # type: ignore[no-any-return]
 
     @property
     def assigned_as_annotator(self) -> Any:
-        assigned = self._asked.assigned
+        assigned = self.asked.assigned
         return Missing("assigned_as_annotator") if assigned is None else assigned[0]
 
     @property
     def assigned_as_reviewer(self) -> Any:
-        assigned = self._asked.assigned
+        assigned = self.asked.assigned
         return Missing("assigned_as_reviewer") if assigned is None else assigned[1]
 
     @property
     def paused(self) -> bool:
-        pauses = self._user.pauses
+        pauses = self.user.pauses
         if not pauses:
             return False
-        until = pauses.get(self._place.id, ("", _GONE))[1]
-        return until is None or until > self._now
+        until = pauses.get(self.place.id, ("", _GONE))[1]
+        return until is None or until > self.now
 
     # the task named
 
     @property
     def task_named(self) -> bool:
-        return self._asked.task_named
+        return self.asked.task_named
 
     @property
     def task_exists(self) -> Any:
-        task = self._asked.task
+        task = self.asked.task
         return Missing("task_exists") if task is None else task.exists
 
     @property
     def task_annotator(self) -> Any:
-        task = self._asked.task
+        task = self.asked.task
         return Missing("task_annotator") if task is None else task.annotator
 
     @property
     def task_reviewer(self) -> Any:
-        task = self._asked.task
+        task = self.asked.task
         return Missing("task_reviewer") if task is None else task.reviewer
 
     @property
     def task_worked_on(self) -> Any:
-        task = self._asked.task
+        task = self.asked.task
         return Missing("task_worked_on") if task is None else task.worked_on
 
     # the target named
 
     @property
     def target_named(self) -> bool:
-        return self._asked.target_named
+        return self.asked.target_named
 
     @property
     def target_known(self) -> bool:
-        return self._asked.target is not None
+        return self.asked.target is not None
 
     @property
     def target_is_user(self) -> Any:
-        target = self._asked.target
-        return _TARGET if target is None else target.user == self._user.user
+        target = self.asked.target
+        return _TARGET if target is None else target.user == self.user.user
 
     @property
     def target_active(self) -> Any:
-        target = self._asked.target
+        target = self.asked.target
         return _TARGET if target is None else target.active
 
     @property
     def target_role(self) -> Any:
-        target = self._asked.target
-        role = None if target is None else target.role_in(self._place, self._now)
+        target = self.asked.target
+        role = None if target is None else target.role_in(self.place, self.now)
         return _TARGET if role is None else role
 
     @property
     def target_created_workspace(self) -> Any:
-        target = self._asked.target
+        target = self.asked.target
         return _TARGET if target is None else self._workspace_created_by == target.user
 
     @property
     def target_workspace_member(self) -> Any:
-        target = self._asked.target
-        return _TARGET if target is None else target.in_workspace(self._workspace, self._now)
+        target = self.asked.target
+        return _TARGET if target is None else target.in_workspace(self._workspace, self.now)
 
     @property
     def target_created_project(self) -> Any:
-        target = self._asked.target
-        return _TARGET if target is None else self._place.created_by == target.user
+        target = self.asked.target
+        return _TARGET if target is None else self.place.created_by == target.user
 
     @property
     def target_project_member(self) -> Any:
-        target = self._asked.target
-        return _TARGET if target is None else target.in_project(self._place.id, self._now)
+        target = self.asked.target
+        return _TARGET if target is None else target.in_project(self.place.id, self.now)
 
     @property
     def shares_domain_with_target(self) -> Any:
-        shares = self._asked.shares
+        shares = self.asked.shares
         return _TARGET if shares is None else shares

@@ -14,6 +14,7 @@ from typing import Any, Self
 from sqlalchemy import Engine, select
 
 from rbac import tables as t
+from rbac.cache import CAPACITY
 from rbac.clock import Clock, system_clock
 from rbac.context import Context
 from rbac.database import schema
@@ -39,14 +40,16 @@ def connect(
     policy: str | Path | Policy | None = None,
     model: str | Path | None = None,
     clock: Clock = system_clock,
+    capacity: int = CAPACITY,
 ) -> Store:
     """Open a store: `sqlite:///FILE`, `postgresql+psycopg://...`, or an Engine. Nothing is created, nothing contacted.
 
     `policy` and `model` are paths, the packaged files by default; they are read and checked at once, and PolicyError
-    has every mistake in them. `clock` gives the present instant, for tests.
+    has every mistake in them. `clock` gives the present instant, for tests. `capacity` is how many facts are kept in
+    memory at most: a member counts one and one a membership.
     """
     table = policy if isinstance(policy, Policy) else read_policy(policy)
-    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock))
+    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock, capacity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Store:
         schema.create(self.context.engine)
         with transaction(self.context.ready()) as works:
             work = works.found(name, owner=first, actor=parse_id(operator, "operator"), operation="init", at=self.context.clock())
+        self.context.wrote(name, work.revision)
         return work.revision
 
     def import_state(
@@ -111,7 +115,10 @@ class Store:
                 import_organization(works, each, update=update, actor=actor, at=now, progress=progress)
                 for each in sorted(state.organizations, key=lambda each: each.id)
             ]
-        return [result.done() for result in imported]
+        done = [result.done() for result in imported]
+        for result in done:
+            self.context.wrote(result.organization, result.revision)
+        return done
 
     def export_state(self, *organizations: str) -> StateFile:
         """The state of the organizations named, or of all, as a state file holds it."""
@@ -144,6 +151,7 @@ class Store:
         actor, now = parse_id(operator, "operator"), self.context.clock()
         with writing(self.context.ready(), name, actor=actor, actor_kind="operator", operation="record", at=now) as work:
             record(work, where, tasks=new, removed=old, worked_on=done)
+        self.context.wrote(name, work.revision)
         return work.revision
 
     def health(self) -> Health:
@@ -158,7 +166,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
-        self.context.engine.dispose()
+        self.context.close()
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self, TypeVar
 
+import msgspec
+
 from rbac.errors import UnknownName, nearest
 
 _Names = TypeVar("_Names", bound="Word")
@@ -227,6 +229,9 @@ _PAGE = (
 PAGE: tuple[Row, ...] = tuple(_rows())
 """The 26 rows of the published page, in its order."""
 
+PERMISSIONS: dict[str, Permission] = {str(permission): permission for permission in Permission}
+"""Each permission by its name: a look-up, where calling the enum is four."""
+
 ROW: dict[Permission, Row] = {permission: row for row in PAGE for permission in row.permissions}
 
 _IN_WORKSPACE = frozenset(ROW[Permission.WORKSPACE_VIEW].permissions[1:]) | {Permission.PROJECT_CREATE}
@@ -266,16 +271,18 @@ class Domain(NamedTuple):
 ORGANIZATION = Domain(Kind.ORGANIZATION)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One question: may `user` do `permission` in `domain`, about `target`, on `task`, arriving `via`."""
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One question: may `user` do `permission` in `domain`, about `target`, on `task`, arriving `via`.
+
+    Names are text as they came; they are checked when the question is asked, and only those that are not known already.
+    """
 
     user: str
-    permission: Permission
-    domain: Domain
+    permission: str
+    domain: str = "organization"
     target: str | None = None
     task: str | None = None
-    via: Via = Via.UI
+    via: str = "ui"
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +329,7 @@ def parse_role(text: str) -> Role:
 
 def parse_permission(text: str) -> Permission:
     """The permission of that name; raises UnknownName with the nearest one."""
-    return _member(Permission, text, "permission")
+    return PERMISSIONS.get(text) or _member(Permission, text, "permission")
 
 
 def parse_via(text: str) -> Via:

@@ -13,7 +13,7 @@ from rbac.deciding import Decider
 from rbac.directory import Snapshot
 from rbac.errors import Refused
 from rbac.records import Instant, MemberRecord, OrganizationRecord, ProjectRecord, RecordedFacts, WorkspaceRecord
-from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Role, parse_id
+from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Role
 
 
 class Authority:
@@ -35,7 +35,7 @@ class Authority:
 
     def member(self, user: str) -> MemberRecord:
         """A member in any state; refused when there is none."""
-        found = self._snapshot.member(parse_id(user, "user"))
+        found = self._snapshot.member(user)
         if found is None:
             raise Refused(f"{user} is no member of {self.work.organization}: invite them first")
         return found
@@ -49,21 +49,21 @@ class Authority:
 
     def workspace(self, workspace: str) -> WorkspaceRecord:
         """A workspace; refused when there is none."""
-        found = self._snapshot.workspace(parse_id(workspace, "workspace"))
+        found = self._snapshot.workspace(workspace)
         if found is None:
             raise Refused(f"there is no workspace {workspace} in {self.work.organization}")
         return found
 
     def project(self, project: str) -> ProjectRecord:
         """A project; refused when there is none."""
-        found = self._snapshot.project(parse_id(project, "project"))
+        found = self._snapshot.project(project)
         if found is None:
             raise Refused(f"there is no project {project} in {self.work.organization}")
         return found
 
     def there_is(self, domain: Domain) -> bool:
         """Whether the domain exists."""
-        return self._snapshot.place(domain) is not None
+        return self._snapshot.place(str(domain)) is not None
 
     def rank(self) -> Role:
         """The actor's organization role; refused unless they are an active member."""
@@ -86,7 +86,7 @@ class Authority:
         possible when an identity provider owns them.
         """
         actor = self._actor()
-        place = self._snapshot.place(domain)
+        place = self._snapshot.place(str(domain))
         if place is None:
             raise Refused(f"there is no {domain} in {self.work.organization}")
         organization = self.organization()
@@ -94,9 +94,9 @@ class Authority:
             organization = replace(organization, manual_role_management=True)
         role = actor.role_in(place, self.now)
         assert role is not None, "an active member has a role in every domain"
-        request = Request(self.actor, permission, domain, target, task)
-        asked = self._snapshot.asked(request, actor, place, role, self.now)
-        facts = RecordedFacts(organization, actor, place, permission, role, self.now, asked)
+        request = Request(self.actor, permission, str(domain), target, task)
+        asked = self._snapshot.asked(request, permission, actor, place, role, self.now)
+        facts = RecordedFacts(place.kind, role, organization, actor, place, permission, self.now, asked)
         if not self.decider.allows(actor.subject(role), place.path, permission, facts):
             reason = self.decider.verdict(role, permission, facts).reason
             about = f" {target}" if target else ""
@@ -106,7 +106,7 @@ class Authority:
         """The rules of who may change whom, before a role or state of `user` changes; None when they are not there yet."""
         if user == self.actor:
             raise Refused("nobody changes their own role or state")
-        member = self._snapshot.member(parse_id(user, "user"))
+        member = self._snapshot.member(user)
         organization, mine = self.organization(), self.rank()
         theirs = member.role if member else None
         if giving is Role.OWNER:

@@ -1,0 +1,188 @@
+"""Partial evaluation: a matcher, with every `p.*` replaced by what one policy line says.
+
+Its one rule: fold only what is always the same. Comparisons and arithmetic of constants are; a function call never is
+(`timeMatch`), unless the function itself offers `specialize`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import simpleeval
+
+from rbac.enforcer.expression import (
+    All,
+    Attribute,
+    Broken,
+    Call,
+    Compare,
+    Const,
+    Direct,
+    Display,
+    Either,
+    Expression,
+    Links,
+    Member,
+    Method,
+    Not,
+    Operation,
+    Token,
+    is_bool,
+)
+from rbac.enforcer.values import PRIMITIVES
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+"""What `specialize` gets in the place of an argument that only a request knows."""
+
+
+@dataclass
+class Specialiser:
+    """Specialises the lines of one policy; lives as long as one compilation.
+
+    `functions` are the matcher's functions, `linked` the role definitions whose manager offers `links`.
+    """
+
+    functions: Mapping[str, Callable[..., Any]]
+    linked: frozenset[str] = frozenset()
+    _direct: dict[tuple[Any, ...], Callable[..., Any] | None] = field(default_factory=dict)
+
+    def line(self, matcher: Expression, row: Mapping[str, Any]) -> tuple[Expression, ...]:
+        """The matcher for one policy line, as the terms of its `&&` in order; what follows a false constant is gone."""
+        residual = self._fold(matcher, row)
+        return residual.operands if isinstance(residual, All) else (residual,)
+
+    def _fold(self, expression: Expression, row: Mapping[str, Any]) -> Expression:
+        match expression:
+            case Token(name):
+                return Const(row[name])
+            case All(operands):
+                return self._all(operands, row)
+            case Either(operands):
+                return self._any(operands, row)
+            case Not(operand):
+                return _not(self._fold(operand, row))
+            case Compare(operators, operands):
+                return _compare(Compare(operators, self._each(operands, row)))
+            case Operation(operator, operands):
+                return _operate(Operation(operator, self._each(operands, row)))
+            case Display(kind, items):
+                return Display(kind, self._each(items, row))
+            case Attribute(value, name):
+                return Attribute(self._fold(value, row), name)
+            case Method(value, name, args):
+                return Method(self._fold(value, row), name, self._each(args, row))
+            case Call(name, args):
+                return self._call(name, self._each(args, row))
+            case _:
+                return expression
+
+    def _each(self, expressions: tuple[Expression, ...], row: Mapping[str, Any]) -> tuple[Expression, ...]:
+        return tuple(self._fold(each, row) for each in expressions)
+
+    def _all(self, operands: tuple[Expression, ...], row: Mapping[str, Any]) -> Expression:
+        kept: list[Expression] = []
+        for operand in operands:
+            folded = self._fold(operand, row)
+            kept.extend(folded.operands if isinstance(folded, All) else (folded,))
+            if isinstance(kept[-1], Const) and not kept[-1].value:
+                break
+        return _join(All, kept, neutral=True)
+
+    def _any(self, operands: tuple[Expression, ...], row: Mapping[str, Any]) -> Expression:
+        kept: list[Expression] = []
+        for operand in operands:
+            folded = self._fold(operand, row)
+            kept.extend(folded.operands if isinstance(folded, Either) else (folded,))
+            if isinstance(kept[-1], Const) and kept[-1].value:
+                break
+        return _join(Either, kept, neutral=False)
+
+    def _call(self, name: str, args: tuple[Expression, ...]) -> Expression:
+        if name in self.linked and len(args) in (2, 3):
+            role = args[1]
+            if isinstance(role, Const) and type(role.value) is str:
+                return Member(role.value, Links(name, (args[0], *args[2:])))
+        function = self.functions[name]
+        specialize = getattr(function, "specialize", None)
+        if not callable(specialize) or any(isinstance(each, Broken) for each in args):
+            return Call(name, args)
+        known = tuple(each.value if isinstance(each, Const) else UNKNOWN for each in args)
+        direct = self._specialized(name, specialize, known)
+        if direct is None:
+            return Call(name, args)
+        return Direct(direct, tuple(each for each in args if not isinstance(each, Const)))
+
+    def _specialized(self, name: str, specialize: Callable[..., Any], known: tuple[Any, ...]) -> Callable[..., Any] | None:
+        key = (name, *((type(each), each) for each in known))
+        if key not in self._direct:
+            try:
+                direct = specialize(*known)
+            except Exception:  # what is wrong with these constants is the function's to say, when it is called
+                direct = None
+            self._direct[key] = direct if callable(direct) else None
+        return self._direct[key]
+
+
+def _join(kind: type[All] | type[Either], operands: list[Expression], *, neutral: bool) -> Expression:
+    """`operands` without constants that change nothing: those before the last, and a last one after nothing but bools."""
+    last = operands[-1]
+    kept: list[Expression] = [each for each in operands[:-1] if not isinstance(each, Const)]
+    superfluous = isinstance(last, Const) and last.value is neutral and kept and all(map(is_bool, kept))
+    if not superfluous:
+        kept.append(last)
+    return kept[0] if len(kept) == 1 else kind(tuple(kept))
+
+
+def _not(operand: Expression) -> Expression:
+    return Const(not operand.value) if isinstance(operand, Const) else Not(operand)
+
+
+def _compare(comparison: Compare) -> Expression:
+    if not all(map(_is_known, comparison.operands)):
+        return comparison
+    return _result(lambda: _chain(comparison))
+
+
+def _chain(comparison: Compare) -> Any:
+    result: Any = True
+    right = _known(comparison.operands[0])
+    for operator, operand in zip(comparison.operators, comparison.operands[1:], strict=True):
+        if not result:
+            break
+        left, right = right, _known(operand)
+        result = simpleeval.DEFAULT_OPERATORS[operator](left, right)
+    return result
+
+
+def _operate(operation: Operation) -> Expression:
+    if operation.operator in (ast.Pow, ast.LShift, ast.Mult) or not all(map(_is_known, operation.operands)):
+        return operation  # what may take long is left to the request that needs it
+    return _result(lambda: simpleeval.DEFAULT_OPERATORS[operation.operator](*map(_known, operation.operands)))
+
+
+def _result(compute: Callable[[], Any]) -> Expression:
+    try:
+        value = compute()
+    except Exception:  # stock Casbin raises the same, to the request that gets there
+        return Broken()
+    return Const(value) if type(value) in PRIMITIVES else Broken()
+
+
+def _is_known(expression: Expression) -> bool:
+    return isinstance(expression, Const) or (isinstance(expression, Display) and all(map(_is_known, expression.items)))
+
+
+def _known(expression: Expression) -> Any:
+    if isinstance(expression, Display):
+        return expression.kind(map(_known, expression.items))
+    assert isinstance(expression, Const)
+    return expression.value
