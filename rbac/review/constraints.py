@@ -20,8 +20,8 @@ _PROJECT = (
     "created_project", "project_member", "published", "distribution", "show_data_manager_to", "review_only_assigned",
     "assigned_as_annotator", "assigned_as_reviewer", "paused",
 )  # fmt: skip
-_TASK = ("task_annotator", "task_reviewer", "task_worked_on")
-_TARGET = ("target_is_user", "target_active", "target_role", "shares_domain_with_target")
+_TASK = ("task_exists", "task_annotator", "task_reviewer", "task_worked_on")
+_TARGET = ("target_is_user", "target_active", "shares_domain_with_target")
 _TARGET_IN_WORKSPACE = ("target_created_workspace", "target_workspace_member")
 _TARGET_IN_PROJECT = ("target_created_project", "target_project_member")
 _SAME_PERSON = tuple((f"target_{name}", name) for name in ("role", *_WORKSPACE[:2], *_PROJECT[:2]))
@@ -49,8 +49,8 @@ def constraints() -> Iterator[Constraint]:
         yield _same(*pair)
     yield from (
         tasks_are_named_in_projects_only, an_assigned_task_is_one_of_the_tasks_assigned, a_sandbox_takes_no_members,
-        a_sandbox_takes_no_target, a_sandbox_is_not_published, a_sandbox_project_is_its_users, one_creator, one_owner,
-        the_owner_and_the_user_are_active, who_meets_here_shares_a_domain,
+        a_task_that_is_not_there_is_nobodys, a_sandbox_takes_no_target, a_sandbox_is_not_published, one_creator, one_owner,
+        the_owner_and_the_user_are_active, who_is_not_named_is_not_known, who_meets_here_shares_a_domain,
     )  # fmt: skip
 
 
@@ -81,10 +81,9 @@ _KNOWN: dict[str, Constraint] = {
     **dict.fromkeys(_WORKSPACE, asked_about_a_workspace),
     **dict.fromkeys(_PROJECT, asked_about_a_project),
     "workspace_empty": lambda facts: facts.kind == Kind.WORKSPACE,
-    "task_exists": lambda facts: facts.task_named,
-    **dict.fromkeys(_TASK, task_is_there),
-    "target_known": lambda facts: facts.target_named,
+    **dict.fromkeys(_TASK, lambda facts: facts.task_named),
     **dict.fromkeys(_TARGET, target_is_there),
+    "target_role": lambda facts: target_is_there(facts) and facts.target_active,
     **dict.fromkeys(_TARGET_IN_WORKSPACE, lambda facts: asked_about_a_workspace(facts) and target_is_there(facts)),
     **dict.fromkeys(_TARGET_IN_PROJECT, lambda facts: asked_about_a_project(facts) and target_is_there(facts)),
 }
@@ -110,6 +109,13 @@ def an_assigned_task_is_one_of_the_tasks_assigned(facts: Facts) -> bool:
     return (not facts.task_annotator or facts.assigned_as_annotator) and (not facts.task_reviewer or facts.assigned_as_reviewer)
 
 
+def a_task_that_is_not_there_is_nobodys(facts: Facts) -> bool:
+    """A task that does not exist in the project is assigned to nobody, and nobody has worked on it."""
+    if not facts.task_named or facts.task_exists:
+        return True
+    return not (facts.task_annotator or facts.task_reviewer or facts.task_worked_on)
+
+
 def a_sandbox_takes_no_members(facts: Facts) -> bool:
     """A personal workspace and its projects have their user and no members."""
     if not asked_about_a_workspace(facts) or not facts.personal:
@@ -129,15 +135,6 @@ def a_sandbox_is_not_published(facts: Facts) -> bool:
     return not asked_about_a_project(facts) or not facts.personal or not facts.published
 
 
-def a_sandbox_project_is_its_users(facts: Facts) -> bool:
-    """Only its user creates projects in a personal workspace, or moves there one they created."""
-    if not asked_about_a_project(facts) or not facts.personal:
-        return True
-    if facts.created_project != facts.created_workspace:
-        return False
-    return not target_is_there(facts) or facts.target_created_project == facts.target_created_workspace
-
-
 def one_creator(facts: Facts) -> bool:
     """A workspace has one creator, and a project: user and target are both only when they are one person."""
     if not asked_about_a_workspace(facts) or not target_is_there(facts) or facts.target_is_user:
@@ -149,14 +146,19 @@ def one_creator(facts: Facts) -> bool:
 
 def one_owner(facts: Facts) -> bool:
     """An organization has one Owner: user and target are both only when they are one person."""
-    return facts.role != Role.OWNER or not target_is_there(facts) or facts.target_is_user or facts.target_role != Role.OWNER
+    if facts.role != Role.OWNER or not target_is_there(facts) or facts.target_is_user:
+        return True
+    return not facts.target_active or facts.target_role != Role.OWNER
 
 
 def the_owner_and_the_user_are_active(facts: Facts) -> bool:
-    """The Owner is an active member, and only active members ask."""
-    if not target_is_there(facts) or not (facts.target_is_user or facts.target_role == Role.OWNER):
-        return True
-    return facts.target_active
+    """Only active members ask, and the Owner is one; nobody else has a role in force."""
+    return not target_is_there(facts) or facts.target_active or not facts.target_is_user
+
+
+def who_is_not_named_is_not_known(facts: Facts) -> bool:
+    """Without a name there is no target."""
+    return facts.target_named or not facts.target_known
 
 
 def who_meets_here_shares_a_domain(facts: Facts) -> bool:

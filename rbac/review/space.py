@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 from rbac.conditions import CONDITIONS
 from rbac.policy import Line, Policy
 from rbac.review.constraints import constraints, domains
-from rbac.review.diagrams import Diagrams, Node
+from rbac.review.diagrams import Diagrams, Node, is_missing
 from rbac.vocabulary import Effect, Kind, Permission, Role
 
 
@@ -40,12 +42,24 @@ class Space:
         """Where every condition of a line holds; a missing fact is a no in an allow line and a yes in a deny line."""
         return self.diagrams.all(self.condition(name, line.effect) for name in line.conditions)
 
+    def example(self, node: Node, names: Iterable[str]) -> str:
+        """One combination of the facts `names` for which `node` can hold, in words; there must be one."""
+        kept = frozenset(names)
+        facts = self.diagrams.pick(self.diagrams.forget(node, (name for name in self.diagrams.names if name not in kept)))
+        return ", ".join(_fact(name, value) for name, value in facts.items() if not is_missing(value)) or "always"
+
     def _condition(self, name: str, effect: Effect) -> Node:
         return self.diagrams.of(CONDITIONS[name].function, if_missing=effect is Effect.DENY)
 
     def _question(self, role: Role, kind: Kind) -> Node:
         asked = self.diagrams.both(self.diagrams.literal("role", role.__eq__), self.diagrams.literal("kind", kind.__eq__))
         return self.diagrams.both(self._possible, asked)
+
+
+def _fact(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    return f"{name} = {'/'.join(sorted(value)) or 'nobody' if isinstance(value, frozenset) else value or 'nobody'}"
 
 
 @cache

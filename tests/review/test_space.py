@@ -48,8 +48,8 @@ def test_the_space_of_an_organization_question_is_what_trying_every_combination_
     possible = [values for values in tried if _possible(dict(zip(asked, values, strict=True)) | rest)]
     whole = [space().question(role, Kind.ORGANIZATION) for role in Role]
 
-    assert len(tried) >= 4_000
-    assert sum(space().diagrams.count(node, asked) for node in whole) == len(possible) == 108
+    assert len(tried) >= 3_000
+    assert sum(space().diagrams.count(node, asked) for node in whole) == len(possible) == 78
 
 
 def _possible(facts: dict[str, Any]) -> bool:
@@ -90,17 +90,13 @@ def _drawn(node: Node, source: random.Random, *, count: int) -> list[dict[str, i
     [
         ({"kind": Kind.PROJECT, "personal": True, "workspace_member": True}, "a sandbox takes no members"),
         ({"kind": Kind.PROJECT, "personal": True, "published": True}, "a sandbox is not published"),
-        (
-            {"kind": Kind.PROJECT, "personal": True, "created_project": True, "created_workspace": False},
-            "a sandbox's projects are its user's",
-        ),
         ({"task_annotator": True, "assigned_as_annotator": False}, "the task named is one of those assigned"),
         ({"task_reviewer": True, "assigned_as_reviewer": False}, "the task named is one of those assigned"),
         ({"task_named": True, "kind": Kind.WORKSPACE}, "tasks are named in projects only"),
         ({"target_is_user": True, "role": Role.MANAGER, "target_role": Role.OWNER}, "one person has one role"),
         ({"target_is_user": True, "target_active": False}, "only active members ask"),
         ({"target_is_user": False, "role": Role.OWNER, "target_role": Role.OWNER}, "there is one Owner"),
-        ({"target_role": Role.OWNER, "target_active": False}, "the Owner is active"),
+        ({"target_role": Role.OWNER, "target_active": False}, "who is not active has no role in force"),
         ({"target_is_user": False, "created_project": True, "target_created_project": True}, "a project has one creator"),
         ({"project_member": True, "target_project_member": True, "shares_domain_with_target": False}, "they share this project"),
     ],
