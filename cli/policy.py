@@ -33,7 +33,12 @@ def _file(command: Callable[..., Any]) -> Callable[..., Any]:
 def _policy_file(file: Path | None) -> Path:
     """The file named, else --policy, else ./policy.csv, else the packaged one."""
     named = file or click.get_current_context().find_root().params.get("policy")
-    return Path(named) if named else Path("policy.csv") if Path("policy.csv").is_file() else PACKAGED
+    return Path(named) if named else _here("policy.csv") or PACKAGED
+
+
+def _here(name: str) -> Path | None:
+    """A file of the present folder, where there is one."""
+    return Path(name) if Path(name).is_file() else None
 
 
 @contextmanager
@@ -142,3 +147,22 @@ def fmt(file: Path | None, check: bool) -> None:
     changed = formatted != text
     click.echo(f"{path}: {('would be reformatted' if check else 'reformatted') if changed else 'already laid out'}")
     raise click.exceptions.Exit(FINDINGS if changed and check else CLEAN)
+
+
+@policy.command()
+@click.argument("claims_file", required=False, type=click.Path(path_type=Path))
+@_format
+def claims(claims_file: Path | None, form: str) -> None:
+    """Prove the sentences of a claims file over every combination of facts, or show what refutes them.
+
+    Without a file: ./claims.yaml, else the claims that ship.
+
+    Example: rbac policy claims claims.yaml
+    """
+    from rbac.policy import read_policy
+    from rbac.review.claims import PACKAGED as SHIPPED
+    from rbac.review.claims import check_claims
+
+    with _errors():
+        report = check_claims(read_policy(_policy_file(None)), claims_file or _here("claims.yaml") or SHIPPED)
+    _print(report, form, title="Policy claims")
