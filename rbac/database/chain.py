@@ -16,6 +16,9 @@ GENESIS = "0" * 64
 """What the first audit row of an organization has for its previous hash."""
 
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there"."""
@@ -29,7 +32,7 @@ class Change:
 
 def canonical(value: object) -> str:
     """The one JSON text of a value: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _JSON.encode(value)
 
 
 def optional(value: dict[str, Any] | None) -> str | None:

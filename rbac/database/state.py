@@ -72,10 +72,9 @@ class State:
 
     def differences(self, other: State) -> Iterator[str]:
         """Facts that are not the same here and there, in the order of their names."""
-        for fact in sorted(self.facts.keys() | other.facts.keys()):
-            ours, theirs = self.facts.get(fact), other.facts.get(fact)
-            if ours != theirs:
-                yield f"{fact} is {theirs or 'nothing'} and by the audit {ours or 'nothing'}"
+        unlike = {fact for fact, _ in self.facts.items() ^ other.facts.items()}
+        for fact in sorted(unlike):
+            yield f"{fact} is {other.facts.get(fact, 'nothing')} and by the audit {self.facts.get(fact, 'nothing')}"
 
 
 def _merged(there: str | None, value: Any) -> Any:

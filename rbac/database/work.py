@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from rbac import tables
+from rbac.database.bulk import insert_many
 from rbac.database.chain import GENESIS, Change, Digest, optional
 from rbac.database.engine import changing
 from rbac.errors import Refused
@@ -77,7 +78,7 @@ class Work:
 
     def _flush(self) -> None:
         if self._waiting:
-            self.connection.execute(insert(tables.audit_change), self._waiting)
+            insert_many(self.connection, tables.audit_change, self._waiting)
             self._waiting = []
 
     def _close(self) -> bool:

@@ -1,0 +1,1 @@
+"""The database rooms: what the database refuses, the unit of work, the audit, the schema, errors."""

@@ -1,0 +1,305 @@
+"""Engines: how connections are set up, what a snapshot is, and one helpful sentence for everything that can go wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+import traceback
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text
+
+from rbac import tables
+from rbac.database import schema
+from rbac.database.engine import changing, is_sqlite, open_engine, reading, translating
+from rbac.database.work import transaction, writing
+from rbac.errors import Conflict, Refused, StoreError
+from tests.conftest import database, execute
+
+ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+
+
+def tasks(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(tables.task)) or 0
+
+
+def add_a_task(engine: Engine, name: str) -> None:
+    with writing(engine, "acme", actor="root", actor_kind="operator", operation="record", at=1) as work:
+        work.connection.execute(insert(tables.task).values(organization="acme", project="p1", id=name))
+        work.record("task", domain="project:p1", after={"task": name})
+
+
+def asked(url: str) -> None:
+    """What every command does first."""
+    engine = open_engine(url)
+    try:
+        schema.check(engine)
+    finally:
+        engine.dispose()
+
+
+def test_a_reader_sees_one_snapshot_from_its_first_statement_to_its_last(acme: Engine) -> None:
+    with reading(acme) as connection:
+        before = tasks(connection)
+        add_a_task(acme, "t2")
+
+        assert tasks(connection) == before
+    with reading(acme) as connection:
+        assert tasks(connection) == before + 1
+
+
+def test_every_connection_to_sqlite_holds_foreign_keys_and_syncs_its_commits(acme: Engine) -> None:
+    if not is_sqlite(acme):
+        with reading(acme) as connection:
+            names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit")
+            found = [connection.scalar(text(f"SHOW {name}")) for name in names]
+        assert found == ["1min", "10s", "5min", "on"]
+        return
+
+    with acme.connect() as first, acme.connect() as second:
+        for connection in (first, second):
+            found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous", "busy_timeout")]
+            assert found == [1, 2, 10_000]
+        assert first.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+@ON_SQLITE
+def test_a_copy_that_lost_the_write_ahead_log_gets_it_back_at_the_next_opening(acme: Engine, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(str(acme.url.database))) as connection:
+        connection.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
+
+    asked(f"sqlite:///{tmp_path / 'copy.db'}")
+
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_an_engine_of_the_application_is_set_up_alike(url: str) -> None:
+    theirs = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with theirs.connect():
+        pass  # a connection made before it is ours
+
+    ours = open_engine(theirs)
+
+    assert open_engine(ours) is theirs
+    with pytest.raises(Refused), changing(ours) as connection:
+        connection.execute(insert(tables.task).values(organization="nowhere", project="p1", id="t1"))
+    ours.dispose()
+
+
+def test_a_child_of_fork_uses_no_connection_of_its_parent(acme: Engine) -> None:
+    if not hasattr(os, "fork"):
+        return
+    add_a_task(acme, "parent")
+    with reading(acme) as connection:
+        tasks(connection)  # held over the fork
+        child = os.fork()
+        if child == 0:
+            done = 1
+            try:
+                add_a_task(acme, "child")
+                done = 0
+            finally:
+                os._exit(done)
+        assert os.waitpid(child, 0)[1] == 0
+        tasks(connection)
+
+    add_a_task(acme, "again")
+    with reading(acme) as connection:
+        assert tasks(connection) == 6
+
+
+# What can go wrong, and what is said.
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("sqlite:////nowhere/at/all/rbac.db", "there is no directory /nowhere/at/all: make it first"),
+        ("sqlite:////tmp", "/tmp is a directory: name a file in it"),
+        ("rbac.db", "the address of the store is no URL"),
+        ("", "the address of the store is no URL"),
+        ("mysql://root:hunter2@localhost/rbac", "a store in 'mysql' is not supported: write sqlite:///FILE or postgresql+psycopg://..."),
+        ("postgresql+asyncpg://root:hunter2@localhost/rbac", "a store in 'postgresql+asyncpg' is not supported"),
+        ("postgresql://root:hunter2@localhost:nan/rbac", "the address of the store is no URL"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_a_store_error(address: str, sentence: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        open_engine(address)
+
+    assert sentence in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_not_a_database_is_a_store_error_and_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("This is no database. " * 100)
+
+    with pytest.raises(StoreError, match=r"notes\.txt is not a database: name another file"):
+        asked(f"sqlite:///{tmp_path / 'notes.txt'}")
+    assert (tmp_path / "notes.txt").read_text().startswith("This is no database")
+
+
+@ON_SQLITE
+def test_a_damaged_file_is_a_store_error(acme: Engine) -> None:
+    path = Path(str(acme.url.database))
+    acme.dispose()
+    content = bytearray(path.read_bytes())
+    content[4096 : len(content) - 4096] = b"\xff" * (len(content) - 8192)
+    path.write_bytes(content)
+
+    with pytest.raises(StoreError, match=r"rbac\.db is damaged: restore a backup"), reading(acme) as connection:
+        tasks(connection)
+
+
+@ON_SQLITE
+def test_a_full_disk_is_a_store_error_and_nothing_was_written(acme: Engine) -> None:
+    with pytest.raises(StoreError, match=r"the disk of .* is full: nothing was written"), changing(acme) as connection:
+        size = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {size}")
+        for number in range(5000):
+            connection.execute(insert(tables.task).values(organization="acme", project="p1", id=f"n{number}"))
+
+    with reading(acme) as connection:
+        assert tasks(connection) == 3
+
+
+def test_a_read_only_store_answers_and_refuses_to_write(acme: Engine, url: str) -> None:
+    if is_sqlite(acme):
+        address = f"sqlite:///file:{acme.url.database}?mode=ro&uri=true"
+    else:
+        address = url
+        execute(url, f"ALTER DATABASE {acme.url.database} SET default_transaction_read_only = on")
+    asked(address)
+    engine = open_engine(address)
+
+    with pytest.raises(StoreError, match="is read-only: "):
+        add_a_task(engine, "t2")
+    engine.dispose()
+
+
+def test_a_store_locked_by_somebody_else_is_a_store_error(acme: Engine) -> None:
+    with changing(acme) as holder:
+        holder.execute(select(tables.organization).with_for_update())
+        with pytest.raises(StoreError, match=r"try again"), translating(acme), acme.connect() as connection:
+            if is_sqlite(acme):
+                connection.connection.driver_connection.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]
+                connection.execution_options(begin="BEGIN IMMEDIATE")
+            else:
+                connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            connection.execute(select(tables.organization).with_for_update())
+
+
+@ON_SQLITE
+def test_a_store_that_vanished_is_a_store_error_and_is_not_made_anew(acme: Engine) -> None:
+    path = Path(str(acme.url.database))
+    acme.dispose()
+    path.unlink()
+
+    for ask in (lambda: schema.check(acme), lambda: add_a_task(acme, "t2")):
+        with pytest.raises(StoreError, match=r"there is no store at .* yet"):
+            ask()
+    assert not path.exists()
+
+
+def test_a_store_whose_tables_vanished_is_a_store_error(acme: Engine) -> None:
+    with changing(acme) as connection:
+        connection.execute(text("DROP TABLE worked_on"))
+
+    with pytest.raises(StoreError, match="is not a store of this program, or an older one"), reading(acme) as connection:
+        connection.execute(select(tables.worked_on))
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("postgresql+psycopg://root:hunter2@127.0.0.1:1/rbac", "cannot reach postgresql+psycopg://root:***@127.0.0.1:1/rbac: "),
+        (
+            "postgresql://root:hunter2@127.0.0.1:1/rbac?application_name=rbac",
+            "cannot reach postgresql+psycopg://root:***@127.0.0.1:1/rbac: ",
+        ),
+        ("postgresql://127.0.0.1:1/rbac?password=hunter2&user=root", "cannot reach postgresql+psycopg://127.0.0.1:1/rbac: "),
+    ],
+)
+def test_a_server_that_is_not_there_is_a_store_error_without_the_password(address: str, sentence: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        asked(address)
+
+    assert sentence in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_database_that_is_not_there_is_a_store_error(postgresql: str) -> None:
+    with pytest.raises(StoreError, match=r'cannot reach .*: .*database "nothing_here" does not exist'):
+        asked(database(postgresql, "nothing_here"))
+
+
+@ON_POSTGRESQL
+def test_a_connection_that_is_cut_is_a_store_error_and_the_next_one_works(acme: Engine, url: str) -> None:
+    with pytest.raises(StoreError, match="cannot reach postgresql"), reading(acme) as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        execute(url, f"SELECT pg_terminate_backend({pid})")
+        tasks(connection)
+
+    with reading(acme) as connection:
+        assert tasks(connection) == 3
+
+
+@ON_POSTGRESQL
+def test_a_connection_that_is_cut_while_nobody_looks_is_replaced(acme: Engine, url: str) -> None:
+    with reading(acme) as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    execute(url, f"SELECT pg_terminate_backend({pid})")
+
+    add_a_task(acme, "t2")
+
+    with reading(acme) as connection:
+        assert tasks(connection) == 4
+
+
+@ON_POSTGRESQL
+def test_two_transactions_that_wait_for_each_other_end_in_a_conflict(acme: Engine) -> None:
+    both, ends = threading.Barrier(2), []
+
+    def lock(*organizations: str) -> None:
+        try:
+            with transaction(acme) as works:
+                for each in organizations:
+                    works.lock(each, actor="root", actor_kind="operator", operation="import", at=1)
+                    both.wait(5) if each == organizations[0] else None
+            ends.append("done")
+        except Conflict as error:
+            ends.append(str(error).partition(" changed ")[0])
+
+    threads = [threading.Thread(target=lock, args=each) for each in (("acme", "other"), ("other", "acme"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(ends) == ["done", "somebody else"]
+
+
+def test_a_store_in_a_directory_with_odd_characters_works(tmp_path: Path, migrated_file: Path) -> None:
+    odd = tmp_path / "50% ü ? #1"
+    odd.mkdir()
+    shutil.copy(migrated_file, odd / "rbac.db")
+    engine = open_engine(create_engine("sqlite://").url.set(database=str(odd / "rbac.db")).render_as_string())
+
+    schema.check(engine)
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+def test_a_pool_without_a_free_connection_says_that_the_store_is_busy(url: str) -> None:
+    engine = open_engine(create_engine(url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1, max_overflow=0, pool_timeout=0.05))
+
+    with reading(engine), pytest.raises(StoreError, match="is busy with another change: try again"), reading(engine):
+        raise AssertionError("not reached")
+    engine.dispose()
