@@ -166,3 +166,69 @@ def claims(claims_file: Path | None, form: str) -> None:
     with _errors():
         report = check_claims(read_policy(_policy_file(None)), claims_file or _here("claims.yaml") or SHIPPED)
     _print(report, form, title="Policy claims")
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the outcomes as JUnit XML.")
+@_format
+def test(files: tuple[Path, ...], junit: Path | None, form: str) -> None:
+    """Run policy tests: files `*.rbac.yaml`, or folders of them.
+
+    Example: rbac policy test tests/policy
+    """
+    from rbac.review.testing import junit as as_junit
+    from rbac.review.testing import run_tests
+
+    with _errors():
+        with _expectations(files) as (table, expectations):
+            report = run_tests(table, expectations)
+        if junit is not None:
+            junit.write_text(as_junit(report), encoding="utf-8")
+    _print(report, form, title="Policy tests")
+
+
+@contextmanager
+def _expectations(files: tuple[Path, ...]) -> Iterator[tuple[Any, list[Any]]]:
+    """The policy, and everything the test files expect of it."""
+    from rbac.policy import read_policy
+    from rbac.review.expectations import read_expectations, test_files
+    from rbac.trials import Trials
+
+    table = read_policy(_policy_file(None))
+    trials = Trials(table)
+    try:
+        yield table, [each for file in test_files(files) for each in read_expectations(file, trials.open)]
+    finally:
+        trials.close()
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--threshold", type=click.FloatRange(0, 100), default=100.0, show_default=True, help="Exit 1 below this percentage.")
+@_format
+def coverage(files: tuple[Path, ...], threshold: float, form: str) -> None:
+    """Which cells, and which truths of their conditions, policy tests exercise; gaps as lines to paste.
+
+    Example: rbac policy coverage tests/policy --threshold 100
+    """
+    from rbac.review.coverage import coverage as measure
+
+    with _errors(), _expectations(files) as (table, expectations):
+        report = measure(table, expectations, threshold=threshold)
+    _print(report, form, title="Policy test coverage")
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_format
+def mutate(files: tuple[Path, ...], form: str) -> None:
+    """Make every small mistake in the policy, and show those that no policy test notices, each with a test that does.
+
+    Example: rbac policy mutate tests/policy
+    """
+    from rbac.review.mutation import mutate as try_mutants
+
+    with _errors(), _expectations(files) as (table, expectations):
+        report = try_mutants(table, expectations)
+    _print(report, form, title="Policy mutation")

@@ -26,9 +26,13 @@ class Space:
         self.question = cache(self._question)
 
     def allowed(self, policy: Policy, role: Role, permission: Permission) -> Node:
-        """Where `policy` allows the cell."""
+        """Where `policy` allows the cell, among the combinations there can be."""
+        return self.diagrams.both(self.question(role, permission.kind), self.decides(policy, role, permission))
+
+    def decides(self, policy: Policy, role: Role, permission: Permission) -> Node:
+        """Where `policy` allows the cell, whether or not there can be such facts."""
         granted = self.diagrams.any(map(self.line, policy.cell(role, permission)))
-        return self.diagrams.both(self.open(policy, role, permission), granted)
+        return self.diagrams.but_not(granted, self.denied(policy, role, permission))
 
     def denied(self, policy: Policy, role: Role, permission: Permission) -> Node:
         """Where a deny line of `policy` bites in the cell."""

@@ -1,0 +1,197 @@
+"""Every small mistake that could be made in a policy, and whether its tests would notice.
+
+A mutant is the policy with one step changed; those that decide like the original are none and are left out, exactly.
+Its one rule: a survivor is shown with the test that kills it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from rbac.conditions import CONDITIONS
+from rbac.errors import RBACError
+from rbac.policy import Line, Policy
+from rbac.review.coverage import cell_to_paste
+from rbac.review.diagrams import Node
+from rbac.review.expectations import Answered, Asked, Expectation
+from rbac.review.points import Point, points_of
+from rbac.review.report import Finding
+from rbac.review.space import space
+from rbac.review.testing import expected
+from rbac.vocabulary import Effect, Permission, Role
+
+Cell = tuple[Role, Permission]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One line of the policy replaced by another; None is no line: dropped, or added."""
+
+    what: str
+    old: Line | None
+    new: Line | None
+
+    @property
+    def at(self) -> int:
+        """The line of the file it is about."""
+        return next(line.number for line in (self.old, self.new) if line is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class MutationReport:
+    """How many mutants the tests kill. `equivalent` ones decide like the original and do not count."""
+
+    file: str
+    mutants: int
+    equivalent: int
+    killed: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def score(self) -> float:
+        """Killed mutants in percent; 100 when there are none."""
+        return 100 * self.killed / self.mutants if self.mutants else 100.0
+
+    @property
+    def summary(self) -> str:
+        """The counts, and the score."""
+        return f"{self.file}: {self.killed} of {self.mutants} mutants killed, {self.score:.1f} %; {self.equivalent} more decide alike"
+
+
+def mutate(policy: Policy, expectations: Sequence[Expectation]) -> MutationReport:
+    """Every mutant held against the tests; raises RBACError when the policy itself does not pass them."""
+    judge = _Judge(policy, expectations)
+    equivalent = killed = 0
+    survivors: list[Finding] = []
+    for mutant in mutants(policy):
+        after = _mutated(policy, mutant)
+        changed = judge.changed(mutant, after)
+        if not changed:
+            equivalent += 1
+        elif judge.kills(after, changed):
+            killed += 1
+        else:
+            survivors.append(_survivor(policy, mutant, next(iter(changed))))
+    return MutationReport(policy.file, killed + len(survivors), equivalent, killed, tuple(survivors))
+
+
+# -- the mistakes ------------------------------------------------------------------------------------------------------------
+
+
+def mutants(policy: Policy) -> Iterator[Mutant]:
+    """Every single step away from a policy, in the order of the file; then lines for cells that have none."""
+    for line in policy.lines:
+        yield Mutant("dropped", line, None)
+        yield from (Mutant(what, line, new) for what, new in chain(_conditions(line), _places(line)) if new != line)
+    for permission in Permission:
+        for role in Role:
+            if not policy.cell(role, permission):
+                at = policy.lines[-1].number
+                yield Mutant(f"{role} gets {permission}", None, Line(at, role, permission.kind, permission, (), Effect.ALLOW))
+
+
+def _conditions(line: Line) -> Iterator[tuple[str, Line]]:
+    """Widened, a condition dropped, one added, one swapped."""
+    fitting = [name for name, condition in CONDITIONS.items() if line.kind in condition.asked_in and condition.effect is line.effect]
+    if line.conditions:
+        yield "widened to always", replace(line, conditions=())
+    for place, name in enumerate(line.conditions):
+        rest = line.conditions[:place] + line.conditions[place + 1 :]
+        if rest:
+            yield f"{name} dropped", replace(line, conditions=rest)
+        for other in fitting:
+            if other not in line.conditions:
+                swapped = (*line.conditions[:place], other, *line.conditions[place + 1 :])
+                yield f"{name} swapped for {other}", replace(line, conditions=swapped)
+    for other in fitting:
+        if other not in line.conditions:
+            yield f"narrowed by {other}", replace(line, conditions=(*line.conditions, other))
+
+
+def _places(line: Line) -> Iterator[tuple[str, Line]]:
+    """Another role, another permission, the other effect."""
+    for role in Role:
+        if role is not line.role:
+            yield f"{line.role or 'everybody'} swapped for {role}", replace(line, role=role)
+    for permission in Permission:
+        if permission.kind is line.kind and permission is not line.permission:
+            yield f"{line.permission or 'everything'} swapped for {permission}", replace(line, permission=permission)
+    if line.effect is Effect.ALLOW:
+        yield "allow flipped to deny", replace(line, effect=Effect.DENY)
+
+
+# -- the tests ---------------------------------------------------------------------------------------------------------------
+
+
+class _Judge:
+    """A policy with its tests by cell, ready to try mutants; lives for one run."""
+
+    def __init__(self, policy: Policy, expectations: Sequence[Expectation]) -> None:
+        self._policy, self._space = policy, space()
+        self._answers: dict[Cell, list[Answered]] = {}
+        self._asked: dict[Cell, list[tuple[Asked, tuple[Point, ...]]]] = {}
+        self._decided: dict[Cell, Node] = {
+            (role, permission): self._space.decides(policy, role, permission) for role in Role for permission in Permission
+        }
+        self._possible: dict[Cell, Node] = {cell: self._possibly(cell, node) for cell, node in self._decided.items()}
+        for each in expectations:
+            self._take(each)
+
+    def changed(self, mutant: Mutant, after: Policy) -> dict[Cell, Node]:
+        """The cells that decide differently where there can be such facts, each with what it decides."""
+        lines = [line for line in (mutant.old, mutant.new) if line is not None]
+        decided = {cell: self._space.decides(after, *cell) for cell in self._decided if any(line.concerns(*cell) for line in lines)}
+        return {
+            cell: node
+            for cell, node in decided.items()
+            if node != self._decided[cell] and self._possibly(cell, node) != self._possible[cell]
+        }
+
+    def kills(self, after: Policy, changed: dict[Cell, Node]) -> bool:
+        """Whether some test fails on the mutant `after`."""
+        return any(self._notices(after, cell, node, changed) for cell, node in changed.items())
+
+    def _notices(self, after: Policy, cell: Cell, node: Node, changed: dict[Cell, Node]) -> bool:
+        if any(expected(after, each) != self._possibly(cell, node) for each in self._answers.get(cell, ())):
+            return True
+        return any(each.allowed != self._all_hold(points, changed) for each, points in self._asked.get(cell, ()))
+
+    def _all_hold(self, points: Iterable[Point], changed: dict[Cell, Node]) -> bool:
+        nodes = ((changed.get((point.role, point.permission), self._decided[point.role, point.permission]), point) for point in points)
+        return all(self._space.diagrams.holds(node, point.places) for node, point in nodes)
+
+    def _take(self, each: Expectation) -> None:
+        if isinstance(each, Answered):
+            self._answers.setdefault((each.role, each.permission), []).append(each)
+            passes = expected(self._policy, each) == self._possible[each.role, each.permission]
+        else:
+            points = points_of(each, self._space)
+            for point in points:
+                self._asked.setdefault((point.role, point.permission), []).append((each, points))
+            passes = each.allowed == (bool(points) and self._all_hold(points, {}))
+        if not passes:
+            raise RBACError(f"{each.file}:{each.line}: {each}: the policy itself does not pass this test")
+
+    def _possibly(self, cell: Cell, node: Node) -> Node:
+        return self._space.diagrams.both(self._space.question(cell[0], cell[1].kind), node)
+
+
+def _mutated(policy: Policy, mutant: Mutant) -> Policy:
+    kept = (mutant.new if line is mutant.old else line for line in policy.lines)
+    added = (mutant.new,) if mutant.old is None and mutant.new else ()
+    return Policy(policy.file, tuple(line for line in (*kept, *added) if line is not None), policy.digest)
+
+
+def _survivor(policy: Policy, mutant: Mutant, cell: Cell) -> Finding:
+    """A mutant no test notices, with the line that would."""
+    line = mutant.old or mutant.new
+    assert line is not None
+    paste = f"cells:\n{cell_to_paste(policy, *cell)}"
+    if line.effect is Effect.DENY:
+        names = dict.fromkeys(name for each in policy.deny_lines if each.kind is line.kind for name in each.conditions)
+        paste = f"denied:\n  {line.kind}: {' or '.join(names)}\n{paste}"
+    return Finding(
+        policy.file, mutant.at, "survivor", f"{line.role or '*'}, {line.permission or '*'}: {mutant.what}, and no test fails", paste=paste
+    )
