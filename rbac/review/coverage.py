@@ -117,7 +117,7 @@ def _by_answer(policy: Policy, each: Answered) -> Iterator[Aspect]:
         for name in line.conditions:
             yield Aspect(each.role, each.permission, line.kind, name, True)
             yield Aspect(each.role, each.permission, line.kind, name, False)
-    for name in each.denied.names if each.denied else ():
+    for name in each.denied.names:
         yield Aspect(None, None, each.permission.kind, name, True)
         yield Aspect(None, None, each.permission.kind, name, False)
 

@@ -19,6 +19,7 @@ from rbac.errors import PolicyError, Problem, UnknownName
 from rbac.facts import Facts
 from rbac.review.formulas import Formula, parse_formula
 from rbac.review.located import Lines, Strict, read_located
+from rbac.review.published import DENIED
 from rbac.vocabulary import (
     Decision,
     Kind,
@@ -99,7 +100,11 @@ class Cell(Strict, frozen=True, kw_only=True):
 
 
 class TestFile(Strict, frozen=True, kw_only=True):
-    """A whole file. `denied` says what nobody may, in each kind of domain; the cells are answered where it does not hold."""
+    """A whole file.
+
+    The cells are answered for whoever the guards let pass: `denied` says, for each kind of domain, what nobody may;
+    by default that is what the page denies to everybody.
+    """
 
     __test__ = False  # pytest: not a class of tests
 
@@ -155,14 +160,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One cell and its whole expected answer, wherever `denied` does not hold; None is where the policy's deny lines do not bite."""
+    """One cell and its whole expected answer: `answer` where `denied` does not hold, no where it does."""
 
     file: str
     line: int
     role: Role
     permission: Permission
     answer: Formula
-    denied: Formula | None
+    denied: Formula
     because: str
 
     def __str__(self) -> str:
@@ -188,7 +193,7 @@ def read_expectations(path: Path, open_trial: OpenTrial) -> tuple[Expectation, .
 
 
 def _cells(shape: TestFile, lines: Lines) -> Iterator[Answered]:
-    denied: dict[Kind, Formula] = {}
+    denied: dict[Kind, Formula] = dict(DENIED)
     for name, text in shape.denied.items():
         kind = Kind.named(name)
         if kind is None:
@@ -200,7 +205,7 @@ def _cells(shape: TestFile, lines: Lines) -> Iterator[Answered]:
         answer = _parsed(lines, path, parse_formula, text)
         for permission in _each(lines, path, parse_permission, cell.permission):
             for role in _each(lines, path, parse_role, cell.role):
-                yield Answered(lines.file, lines.at(*path), role, permission, answer, denied.get(permission.kind), cell.because)
+                yield Answered(lines.file, lines.at(*path), role, permission, answer, denied[permission.kind], cell.because)
 
 
 class _Reader:

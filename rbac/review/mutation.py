@@ -62,15 +62,14 @@ class MutationReport:
 
 def mutate(policy: Policy, expectations: Sequence[Expectation]) -> MutationReport:
     """Every mutant held against the tests; raises RBACError when the policy itself does not pass them."""
-    judge = _Judge(policy, expectations)
+    judge = Judge(policy, expectations)
     equivalent = killed = 0
     survivors: list[Finding] = []
     for mutant in mutants(policy):
-        after = _mutated(policy, mutant)
-        changed = judge.changed(mutant, after)
+        changed = judge.changed(mutant)
         if not changed:
             equivalent += 1
-        elif judge.kills(after, changed):
+        elif judge.kills(changed):
             killed += 1
         else:
             survivors.append(_survivor(policy, mutant, next(iter(changed))))
@@ -125,37 +124,47 @@ def _places(line: Line) -> Iterator[tuple[str, Line]]:
 # -- the tests ---------------------------------------------------------------------------------------------------------------
 
 
-class _Judge:
+class Judge:
     """A policy with its tests by cell, ready to try mutants; lives for one run."""
 
     def __init__(self, policy: Policy, expectations: Sequence[Expectation]) -> None:
-        self._policy, self._space = policy, space()
-        self._answers: dict[Cell, list[Answered]] = {}
+        self._space = space()
+        self._answered: set[Cell] = set()
         self._asked: dict[Cell, list[tuple[Asked, tuple[Point, ...]]]] = {}
-        self._decided: dict[Cell, Node] = {
-            (role, permission): self._space.decides(policy, role, permission) for role in Role for permission in Permission
-        }
+        cells = [(role, permission) for role in Role for permission in Permission]
+        self._lines: dict[Cell, tuple[Line, ...]] = {cell: (*policy.cell(*cell), *policy.denials(*cell)) for cell in cells}
+        self._decided: dict[Cell, Node] = {cell: self._space.decided(self._lines[cell]) for cell in cells}
         self._possible: dict[Cell, Node] = {cell: self._possibly(cell, node) for cell, node in self._decided.items()}
         for each in expectations:
             self._take(each)
 
-    def changed(self, mutant: Mutant, after: Policy) -> dict[Cell, Node]:
+    def changed(self, mutant: Mutant) -> dict[Cell, Node]:
         """The cells that decide differently where there can be such facts, each with what it decides."""
-        lines = [line for line in (mutant.old, mutant.new) if line is not None]
-        decided = {cell: self._space.decides(after, *cell) for cell in self._decided if any(line.concerns(*cell) for line in lines)}
+        cells = dict.fromkeys(cell for line in (mutant.old, mutant.new) if line for cell in self._cells(line))
+        decided = {cell: self._after(mutant, cell) for cell in cells}
         return {
             cell: node
             for cell, node in decided.items()
             if node != self._decided[cell] and self._possibly(cell, node) != self._possible[cell]
         }
 
-    def kills(self, after: Policy, changed: dict[Cell, Node]) -> bool:
-        """Whether some test fails on the mutant `after`."""
-        return any(self._notices(after, cell, node, changed) for cell, node in changed.items())
+    def _cells(self, line: Line) -> Iterable[Cell]:
+        """The cells a line is about."""
+        if line.role and line.permission:
+            return ((line.role, line.permission),)
+        return (cell for cell in self._lines if line.concerns(*cell))
 
-    def _notices(self, after: Policy, cell: Cell, node: Node, changed: dict[Cell, Node]) -> bool:
-        if any(expected(after, each) != self._possibly(cell, node) for each in self._answers.get(cell, ())):
-            return True
+    def _after(self, mutant: Mutant, cell: Cell) -> Node:
+        kept = [line for line in self._lines[cell] if line is not mutant.old]
+        if mutant.new is not None and mutant.new.concerns(*cell):
+            kept.append(mutant.new)
+        return self._space.decided(kept)
+
+    def kills(self, changed: dict[Cell, Node]) -> bool:
+        """Whether some test fails on a mutant that changes these cells. An answered cell notices every change of it."""
+        return any(cell in self._answered or self._notices(cell, changed) for cell in changed)
+
+    def _notices(self, cell: Cell, changed: dict[Cell, Node]) -> bool:
         return any(each.allowed != self._all_hold(points, changed) for each, points in self._asked.get(cell, ()))
 
     def _all_hold(self, points: Iterable[Point], changed: dict[Cell, Node]) -> bool:
@@ -164,8 +173,8 @@ class _Judge:
 
     def _take(self, each: Expectation) -> None:
         if isinstance(each, Answered):
-            self._answers.setdefault((each.role, each.permission), []).append(each)
-            passes = expected(self._policy, each) == self._possible[each.role, each.permission]
+            self._answered.add((each.role, each.permission))
+            passes = expected(each) == self._possible[each.role, each.permission]
         else:
             points = points_of(each, self._space)
             for point in points:
@@ -178,20 +187,9 @@ class _Judge:
         return self._space.diagrams.both(self._space.question(cell[0], cell[1].kind), node)
 
 
-def _mutated(policy: Policy, mutant: Mutant) -> Policy:
-    kept = (mutant.new if line is mutant.old else line for line in policy.lines)
-    added = (mutant.new,) if mutant.old is None and mutant.new else ()
-    return Policy(policy.file, tuple(line for line in (*kept, *added) if line is not None), policy.digest)
-
-
 def _survivor(policy: Policy, mutant: Mutant, cell: Cell) -> Finding:
     """A mutant no test notices, with the line that would."""
     line = mutant.old or mutant.new
     assert line is not None
-    paste = f"cells:\n{cell_to_paste(policy, *cell)}"
-    if line.effect is Effect.DENY:
-        names = dict.fromkeys(name for each in policy.deny_lines if each.kind is line.kind for name in each.conditions)
-        paste = f"denied:\n  {line.kind}: {' or '.join(names)}\n{paste}"
-    return Finding(
-        policy.file, mutant.at, "survivor", f"{line.role or '*'}, {line.permission or '*'}: {mutant.what}, and no test fails", paste=paste
-    )
+    message = f"{line.role or '*'}, {line.permission or '*'}: {mutant.what}, and no test fails"
+    return Finding(policy.file, mutant.at, "survivor", message, paste=f"cells:\n{cell_to_paste(policy, *cell)}")

@@ -31,8 +31,14 @@ class Space:
 
     def decides(self, policy: Policy, role: Role, permission: Permission) -> Node:
         """Where `policy` allows the cell, whether or not there can be such facts."""
-        granted = self.diagrams.any(map(self.line, policy.cell(role, permission)))
-        return self.diagrams.but_not(granted, self.denied(policy, role, permission))
+        return self.decided((*policy.cell(role, permission), *policy.denials(role, permission)))
+
+    def decided(self, lines: Iterable[Line]) -> Node:
+        """Where the lines of one cell allow it: one allow line and no deny line."""
+        by_effect: dict[Effect, list[Node]] = {Effect.ALLOW: [], Effect.DENY: []}
+        for line in lines:
+            by_effect[line.effect].append(self.line(line))
+        return self.diagrams.but_not(self.diagrams.any(by_effect[Effect.ALLOW]), self.diagrams.any(by_effect[Effect.DENY]))
 
     def denied(self, policy: Policy, role: Role, permission: Permission) -> Node:
         """Where a deny line of `policy` bites in the cell."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
+from rbac.conditions import CONDITIONS
 from rbac.policy import Policy
 from rbac.review.diagrams import NO, Node
 from rbac.review.expectations import Answered, Asked, Expectation
@@ -54,12 +55,11 @@ def run_tests(policy: Policy, expectations: Sequence[Expectation]) -> TestReport
     return TestReport(tuple(Outcome(each.file, each.line, str(each), _failure(policy, each)) for each in expectations))
 
 
-def expected(policy: Policy, each: Answered) -> Node:
-    """Where an answered cell must be allowed; where its file says nothing about denials, the policy's own count."""
+def expected(each: Answered) -> Node:
+    """Where an answered cell must be allowed."""
     here = space()
     asked = here.question(each.role, each.permission.kind)
-    denied = here.denied(policy, each.role, each.permission) if each.denied is None else node_of(each.denied, here)
-    return here.diagrams.both(here.diagrams.but_not(asked, denied), node_of(each.answer, here))
+    return here.diagrams.both(here.diagrams.but_not(asked, node_of(each.denied, here)), node_of(each.answer, here))
 
 
 def junit(report: TestReport) -> str:
@@ -83,7 +83,7 @@ def _failure(policy: Policy, each: Expectation) -> str | None:
         if decision.allowed == each.allowed:
             return None
         return f"{'yes' if decision.allowed else 'no'}, {decision.reason}{because}"
-    wanted, found = expected(policy, each), space().allowed(policy, each.role, each.permission)
+    wanted, found = expected(each), space().allowed(policy, each.role, each.permission)
     return None if wanted == found else f"{_differs(policy, each, wanted, found)}{because}"
 
 
@@ -100,12 +100,9 @@ def _differs(policy: Policy, each: Answered, wanted: Node, found: Node) -> str:
 
 
 def _example(policy: Policy, each: Answered, node: Node) -> str:
-    from rbac.conditions import CONDITIONS
-
     denials = [line for line in policy.denials(each.role, each.permission) if space().diagrams.both(node, space().line(line)) != NO]
     names = {*each.answer.names, *(name for line in (*policy.cell(each.role, each.permission), *denials) for name in line.conditions)}
-    if each.denied is not None:
-        names |= {name for name in each.denied.names if space().diagrams.both(node, space().condition(name, CONDITIONS[name].effect)) != NO}
+    names |= {name for name in each.denied.names if space().diagrams.both(node, space().condition(name, CONDITIONS[name].effect)) != NO}
     read = frozenset().union(*(CONDITIONS[name].reads for name in names)) - {"role", "kind"}
     facts = space().example(node, read)
     return facts if facts == "always" else f"for example with {facts}"

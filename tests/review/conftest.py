@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from rbac.policy import PACKAGED, Policy, parse_policy, read_policy
+from rbac.review.expectations import Expectation, read_expectations, test_files
+from rbac.trials import Trials
 
 Edited = Callable[..., Policy]
+Read = Callable[[Path], tuple[Expectation, ...]]
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,15 @@ def line(role: str, permission: str, *, conditions: str = "always", domain: str 
     """One line as policy.csv has it."""
     object_, action = permission.split(":")
     return f"p, {role + ',':<14} {domain + ',':<13} {object_ + ',':<23} {action + ',':<17} {conditions + ',':<69} {effect}\n"
+
+
+POLICY_TESTS = Path(__file__).parents[1] / "policy"
+"""The policy tests that ship, as data."""
+
+
+@pytest.fixture(scope="session")
+def read(shipped: Policy) -> Iterator[Read]:
+    """`read(path)`: the expectations of a test file, or of every one in a folder, over stores in memory."""
+    trials = Trials(shipped)
+    yield lambda path: tuple(each for file in test_files([path]) for each in read_expectations(file, trials.open))
+    trials.close()
