@@ -153,7 +153,7 @@ class Acting:
         name = parse_id(project, "project")
         return self._do(lambda a: change.delete_project(a, name), "delete_project", name)
 
-    def configure(self, domain: str | Domain, **settings: Any) -> int:
+    def configure(self, domain: str | Domain, /, **settings: Any) -> int:
         """Change settings of `organization` or of a project."""
         where = parse_domain(domain)
         if not settings:

@@ -123,9 +123,8 @@ class Directory:
         if shelf is not None:
             revision = shelf.revision  # before the mark: a shelf on its way to a new revision has no mark
             if shelf.mark == mark and revision >= at_least and revision >= shelf.floor:
-                return View(self, shelf, revision)
-        shelf = self._bring_up(organization, mark)
-        return View(self, shelf, shelf.revision)
+                return View(self, shelf, revision, shelf.record)
+        return self._bring_up(organization, mark)
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: nothing older is answered from, whatever the marks say."""
@@ -153,30 +152,32 @@ class Directory:
                     if not shelf.turn():
                         del self._shelves[name]
 
-    def _bring_up(self, organization: str, mark: Mark) -> Shelf:
-        """The shelf of an organization at the present revision. One of an unknown organization is not kept."""
+    def _bring_up(self, organization: str, mark: Mark) -> View:
+        """A view of an organization at the present revision. The shelf of an unknown one is not kept."""
         with self._lock:
             shelf = self._shelves.get(organization) or Shelf(organization)
         with shelf.lock, reading(self.engine) as connection:
             there = shelf.bring_up(Snapshot(connection, organization, self.reads), mark)
-        with self._lock:
-            if there:
+            view = View(self, shelf, shelf.revision, shelf.record)  # while nobody else can bring it further
+        if there:
+            with self._lock:
                 self._shelves.setdefault(organization, shelf)
-        return shelf
+        return view
 
 
 class View:
     """One question's look at a shelf: a Source whose records all belong to `revision`; lives for that question."""
 
-    __slots__ = ("_directory", "_shelf", "revision")
+    __slots__ = ("_directory", "_record", "_shelf", "revision")
 
-    def __init__(self, directory: Directory, shelf: Shelf, revision: int) -> None:
+    def __init__(self, directory: Directory, shelf: Shelf, revision: int, record: OrganizationRecord | None) -> None:
         self._directory = directory
         self._shelf = shelf
+        self._record = record
         self.revision = revision
 
     def organization(self) -> OrganizationRecord | None:
-        return self._shelf.record
+        return self._record
 
     def member(self, user: str) -> MemberRecord | None:
         found = self._shelf.members.get(user)
@@ -185,7 +186,7 @@ class View:
     def place(self, domain: str) -> Place | None:
         found = self._shelf.places.get(domain)
         if found is None:
-            return self._shelf.record if domain == Kind.ORGANIZATION else self._load_place(domain)
+            return self._record if domain == Kind.ORGANIZATION else self._load_place(domain)
         return found
 
     def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:

@@ -63,6 +63,9 @@ class Decider:
         self.policy = policy
         self.model = model or read_model()
         self.casbin = self.assemble(DomainRoles())
+        compiled = self.casbin.compiled  # now, and not at the first request, where threads may come together
+        if not compiled:
+            raise PolicyError([Problem(self.model.file, 1, 1, f"the matcher cannot be compiled: {compiled.reason}")])
         if self.model.text != PACKAGED.read_text():
             self._probe()
 

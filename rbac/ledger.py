@@ -1,7 +1,6 @@
-"""Facts of an organization as rows, and a change of one fact as the row it touches and the audit entry it leaves.
+"""A change of one fact: the row it touches and the audit entry it leaves.
 
-A fact has a kind, perhaps a user, a domain and a small JSON value, the same in the tables, the audit and the state
-file. Its one rule: assignments are written here and nowhere else, so no row can change without its audit entry.
+Its one rule: assignments are written here and nowhere else, so no row can change without its audit entry.
 """
 
 from __future__ import annotations
@@ -10,35 +9,15 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
 
 from rbac import tables as t
-from rbac.clock import parse_instant, write_instant
+from rbac.clock import parse_instant
+from rbac.database.bulk import insert_many
+from rbac.database.facts import ORGANIZATION, Fact, Value
 from rbac.database.work import Work
-from rbac.vocabulary import Domain
 
-Value = dict[str, Any]
-
-ORGANIZATION = "organization"
 _BATCH = 1000
-
-
-class Fact(NamedTuple):
-    """One fact. `key` tells facts of one kind, user and domain apart: the task, or the permission restricted."""
-
-    kind: str
-    user: str | None
-    domain: str
-    value: Value
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What two values of the same fact have in common."""
-        detail = "" if self.kind not in _DETAILED else " ".join(str(self.value[name]) for name in _DETAILED[self.kind])
-        return self.kind, self.user or "", self.domain, next(iter(self.value)) if self.kind == "restriction" else detail
-
-
-_DETAILED = {"task": ("task",), "assignment": ("task", "as"), "worked_on": ("task",)}
 
 
 class _Row(NamedTuple):
@@ -82,29 +61,11 @@ def add_all(work: Work, facts: Iterable[Fact]) -> Iterator[int]:
             if rows[0].table is t.project:
                 personal = personal or _personal_workspaces(work)
                 values = [{**each, "personal": each["workspace"] in personal} for each in values]
-            work.connection.execute(insert(rows[0].table), values)
+            insert_many(work.connection, rows[0].table, values)
             for fact in batch:
                 work.record(fact.kind, user=fact.user, domain=fact.domain, after=fact.value)
             written += len(batch)
             yield written
-
-
-def facts_of(connection: Connection, organization: str) -> Iterator[Fact]:
-    """Every fact of an organization but the Owner, streamed, each kind after those it refers to; ids in order."""
-    yield Fact("settings", None, ORGANIZATION, _settings(connection, organization))
-    for table, read in _READERS:
-        query = select(table).where(table.c.organization == organization).order_by(*table.primary_key)
-        with connection.execution_options(yield_per=_BATCH).execute(query) as rows:
-            for row in rows:
-                yield read(row)
-
-
-def facts_in(connection: Connection, organization: str, table: Table, domain: Domain) -> Iterator[Fact]:
-    """The facts that one table keeps about one domain, in key order."""
-    read = next(reader for kept, reader in _READERS if kept is table)
-    where = (table.c.organization == organization, table.c[str(domain.kind)] == domain.id)
-    for row in connection.execute(select(table).where(*where).order_by(*table.primary_key)):
-        yield read(row)
 
 
 def _batches(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
@@ -175,49 +136,5 @@ def _project_columns(value: Value) -> dict[str, Any]:
     }
 
 
-def _project_value(row: Any) -> Value:
-    shown = [role for role, on in (("annotator", row.show_to_annotators), ("reviewer", row.show_to_reviewers)) if on]
-    return {
-        "workspace": row.workspace,
-        "created_by": row.created_by,
-        "published": bool(row.published),
-        "distribution": row.distribution,
-        "show_data_manager_to": shown,
-        "review_only_assigned": bool(row.review_only_assigned),
-    }
-
-
-def _settings(connection: Connection, organization: str) -> Value:
-    row = connection.execute(select(t.organization).where(t.organization.c.id == organization)).mappings().one()
-    return {name: bool(row[name]) for name in t.SETTINGS}
-
-
 def _instant(text: str | None) -> int | None:
     return None if text is None else parse_instant(text)
-
-
-def until_text(until: int | None) -> str | None:
-    """An end as a fact has it: ISO text, None for never."""
-    return None if until is None else write_instant(until)
-
-
-_READERS: tuple[tuple[Table, Any], ...] = (
-    (t.member, lambda row: Fact("member", row.user, ORGANIZATION, {"role": row.role, "state": row.state})),
-    (t.restriction, lambda row: Fact("restriction", None, ORGANIZATION, {row.permission: row.level})),
-    (
-        t.workspace,
-        lambda row: Fact("workspace", None, f"workspace:{row.id}", {"created_by": row.created_by, "personal": bool(row.personal)}),
-    ),
-    (t.project, lambda row: Fact("project", None, f"project:{row.id}", _project_value(row))),
-    (t.workspace_member, lambda row: Fact("membership", row.user, f"workspace:{row.workspace}", {"until": until_text(row.until)})),
-    (t.project_member, lambda row: Fact("membership", row.user, f"project:{row.project}", {"until": until_text(row.until)})),
-    (
-        t.project_role,
-        lambda row: Fact("project_role", row.user, f"project:{row.project}", {"role": row.role, "until": until_text(row.until)}),
-    ),
-    (t.pause, lambda row: Fact("pause", row.user, f"project:{row.project}", {"reason": row.reason, "until": until_text(row.until)})),
-    (t.task, lambda row: Fact("task", None, f"project:{row.project}", {"task": row.id})),
-    (t.assignment, lambda row: Fact("assignment", row.user, f"project:{row.project}", {"task": row.task, "as": row.kind})),
-    (t.worked_on, lambda row: Fact("worked_on", row.user, f"project:{row.project}", {"task": row.task})),
-)
-"""The tables in the order of their references, and how a row of each reads as a fact."""

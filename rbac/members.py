@@ -33,7 +33,7 @@ class Membership:
 def of(connection: Connection, organization: str, domain: Domain, now: Instant) -> Iterator[Membership]:
     """The members of one domain; nothing for a domain that does not exist. Ended memberships are not there."""
     query = {Kind.ORGANIZATION: _organization, Kind.WORKSPACE: _workspace, Kind.PROJECT: _project}[domain.kind](organization, domain.id)
-    for row in connection.execution_options(yield_per=1000).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=1000)):
         member = _membership(row, now)
         if member is not None:
             yield member

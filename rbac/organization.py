@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rbac import members, questions
+from rbac import domains, members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
 from rbac.deciding import CASBIN
+from rbac.domains import Standing
 from rbac.errors import Denied, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
@@ -135,6 +136,19 @@ class Organization:
         where = parse_domain(domain)
         with self.context.reading() as connection:
             yield from members.of(connection, self.id, where, self.context.clock())
+
+    def standings(self, user: str) -> list[Standing]:
+        """Where a member stands, domain by domain, the organization first; nothing for whoever is no member."""
+        member = self.member(user)
+        if member is None:
+            return []
+        with self.context.reading() as connection:
+            return domains.standings(connection, self.id, member, self.context.clock())
+
+    def domains(self) -> list[Domain]:
+        """The organization itself, its workspaces and its projects, each kind in id order."""
+        with self.context.reading() as connection:
+            return list(domains.every(connection, self.id))
 
     # -- changes -------------------------------------------------------------------------------------------------------
 

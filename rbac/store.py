@@ -6,7 +6,7 @@ that the application owns. Its one rule: what is done here is the operator's and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,9 +19,10 @@ from rbac.clock import Clock, system_clock
 from rbac.context import Context
 from rbac.database import schema
 from rbac.database.engine import file_of, open_engine, place
+from rbac.database.facts import facts_of
+from rbac.database.integrity import damages
 from rbac.database.work import transaction, writing
 from rbac.deciding import Decider
-from rbac.ledger import facts_of
 from rbac.model import read_model
 from rbac.organization import Organization
 from rbac.policy import Policy, read_policy
@@ -159,6 +160,13 @@ class Store:
         with self.context.reading() as connection:
             rows = connection.execute(select(t.organization.c.id, t.organization.c.revision).order_by(t.organization.c.id)).all()
         return Health(place(self.context.engine), schema.HEAD, {row.id: row.revision for row in rows})
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with what is stored: damage the database admits, then what `verify` finds in each organization."""
+        with self.context.reading() as connection:
+            yield from damages(connection)
+        for name in self.organizations():
+            yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
 
     def upgrade(self) -> None:
         """Bring the schema of an older store up to date."""

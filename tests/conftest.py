@@ -18,8 +18,10 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
+import rbac
 from rbac.database import schema
 from rbac.database.engine import open_engine
+from rbac.organization import Organization
 
 _TEMPLATE = "migrated"
 _MEMORY = "/dev/shm"  # copying a database takes 0.01 s there and 0.3 s on a busy disk
@@ -137,3 +139,77 @@ def engine(url: str) -> Iterator[Engine]:
     opened = open_engine(url)
     yield opened
     opened.dispose()
+
+
+ACME: dict[str, Any] = {
+    "organizations": [
+        {
+            "id": "acme",
+            "owner": "olga",
+            "members": {
+                "ada": "administrator",
+                "max": "manager",
+                "mia": "manager",
+                "rita": "reviewer",
+                "andy": "annotator",
+                "dan": {"role": "annotator", "state": "deactivated"},
+                "nina": {"state": "invited"},
+            },
+            "settings": {"plugins_enabled": True},
+            "workspaces": [
+                {
+                    "id": "w1",
+                    "created_by": "max",
+                    "members": ["rita", "andy"],
+                    "projects": [
+                        {"id": "p1", "created_by": "max", "published": True},
+                        {
+                            "id": "p2",
+                            "created_by": "max",
+                            "published": True,
+                            "distribution": "manual",
+                            "tasks": {"t1": {"annotators": ["andy"], "reviewers": ["rita"]}, "t2": None},
+                        },
+                        {"id": "p3", "created_by": "max"},
+                    ],
+                },
+                {"id": "w2", "created_by": "mia", "projects": [{"id": "p4", "created_by": "mia", "published": True, "members": ["max"]}]},
+                {"id": "max-sandbox", "created_by": "max", "personal": True, "projects": [{"id": "p5", "created_by": "max"}]},
+            ],
+        }
+    ]
+}
+"""A small organization with one of everything."""
+
+
+class Clock:
+    """A clock that a test sets: microseconds since 1970."""
+
+    def __init__(self, now: int = 1_800_000_000_000_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += int(seconds * 1_000_000)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands until a test moves it."""
+    return Clock()
+
+
+@pytest.fixture
+def store(url: str, clock: Clock) -> Iterator[rbac.Store]:
+    """A store with the organization acme, on each of the two databases."""
+    with rbac.connect(url, clock=clock) as opened:
+        opened.import_state(ACME)
+        yield opened
+
+
+@pytest.fixture
+def acme(store: rbac.Store) -> Organization:
+    """The organization acme, on each of the two databases."""
+    return store.organization("acme")

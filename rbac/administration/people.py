@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rbac.administration.authority import Authority
+from rbac.database.facts import until_text
 from rbac.database.work import Work
 from rbac.errors import Refused
-from rbac.ledger import until_text, write
+from rbac.ledger import write
 from rbac.records import MemberRecord, ProjectRecord, Until, in_force
 from rbac.vocabulary import WORKERS, Domain, Permission, Role, State
 

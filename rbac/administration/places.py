@@ -11,9 +11,10 @@ from sqlalchemy import Table
 from rbac import tables as t
 from rbac.administration import rows
 from rbac.administration.authority import Authority
+from rbac.database.facts import facts_in
 from rbac.database.work import Work
 from rbac.errors import Refused, UnknownName, nearest
-from rbac.ledger import facts_in, write
+from rbac.ledger import write
 from rbac.records import ProjectRecord
 from rbac.vocabulary import WORKERS, Distribution, Domain, Kind, Permission, Role, parse_id, parse_role
 

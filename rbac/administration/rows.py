@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rbac.ledger import until_text
+from rbac.database.facts import until_text
 from rbac.records import ProjectRecord, Until, WorkspaceRecord
 
 

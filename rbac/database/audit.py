@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from rbac import tables
 from rbac.database.chain import GENESIS, Change, Digest
-from rbac.database.state import Fact, State, present
+from rbac.database.state import FactName, State, present
 from rbac.errors import Refused
 from rbac.tables import audit, audit_change
 
-__all__ = ["Change", "Entry", "Fact", "State", "Verification", "entries", "present", "replay", "verify"]
+__all__ = ["Change", "Entry", "FactName", "State", "Verification", "entries", "present", "replay", "verify"]
 
 _PROBLEMS = 100  # sentences a verification collects before it stops writing them down
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rbac.enforcer.emit import Emitter, Names
+from rbac.enforcer.emit import Emitter, Names, guard_plain
 from rbac.enforcer.expression import Const, Expression, Field, walk
 from rbac.enforcer.index import OTHER, Index, Key, Line, plain_fields
 from rbac.enforcer.values import plain, safe
@@ -18,7 +18,10 @@ from rbac.enforcer.values import plain, safe
 Answer: TypeAlias = tuple[bool, Any]
 """Whether the request is allowed, and the rule that `enforce_ex` names, or None."""
 
-Decide: TypeAlias = Callable[..., Answer]
+Decide: TypeAlias = Callable[[tuple[Any, ...]], Answer]
+"""Answers a request, given as the tuple of its values; raises whatever it raises when stock Casbin must answer."""
+
+_Lines: TypeAlias = Callable[..., Answer]
 
 _MOST_TABLE_ENTRIES = 10_000
 
@@ -43,11 +46,12 @@ class Program:
         self._emitter = Emitter(names)
         self._index = Index(lines, self._emitter.text)
         self._variables = {key.text: key.variable(number) for number, key in enumerate(self._index.keys)}
-        rest = [part for terms in self._index.rest for term in terms for part in walk(term)]
+        terms = {id(term): term for terms in self._index.rest for term in terms}.values()
+        rest = [part for term in terms for part in walk(term)]
         self._inputs = self._inputs_of(rest)
-        self._table: dict[tuple[Any, ...], Decide] = {}
-        self._normal: dict[tuple[Any, ...], Decide] = {}
-        self._written: dict[tuple[int, ...], Decide] = {}
+        self._table: dict[tuple[Any, ...], _Lines] = {}
+        self._normal: dict[tuple[Any, ...], _Lines] = {}
+        self._written: dict[tuple[int, ...], _Lines] = {}
         self._answers: dict[tuple[bool, int], Answer] = {}
         names.globals |= {"_table": self._table, "_miss": self._miss, "_is_plain": plain, "_is_safe": safe}
         self.source = "\n".join(self._entry())
@@ -62,12 +66,13 @@ class Program:
     # -- the entry ---------------------------------------------------------------------------------------------------------
 
     def _entry(self) -> Iterator[str]:
-        yield f"def decide({', '.join(self._fields)}):"
+        yield "def decide(values):"
+        yield f"    {', '.join(self._fields)}, = values"
         yield from (f"    {line}" for line in self._guards())
         emitter = Emitter(self._names)
         for key in self._index.keys:
             if not isinstance(key.expression, Field):
-                yield f"    {self._variables[key.text]} = {emitter.value(key.expression, plain=not key.is_links)}"
+                yield from (f"    {line}" for line in emitter.assignment(self._variables[key.text], key.expression))
         if not self._index.keys:
             self._names.globals["_only"] = self._function(self._index.select(()))
             yield f"    return _only({self._inputs})"
@@ -81,18 +86,18 @@ class Program:
 
     def _guards(self) -> Iterator[str]:
         """Send a request to stock Casbin that carries values the compiled code must not touch."""
-        terms = [term for line in self._lines for term in line.terms]
+        terms = {id(term): term for line in self._lines for term in line.terms}.values()
         compared = plain_fields(terms)
         used = {part.name for term in terms for part in walk(term) if isinstance(part, Field)} | set(self._fields[:1])
         for name in self._fields:
             if name in compared:
-                yield f"if _type({name}) not in _is_plain: _plain({name})"
+                yield guard_plain(name)
             elif name in used:
                 yield f"if _type({name}) not in _is_safe: _safe({name})"
 
     # -- the table ---------------------------------------------------------------------------------------------------------
 
-    def _miss(self, *values: Any) -> Decide:
+    def _miss(self, *values: Any) -> _Lines:
         """The function for these key values; kept under them only if the policy names them all, so that unknown names leave nothing."""
         normal = tuple(map(Key.normal, self._index.keys, values))
         function = self._normal.get(normal)
@@ -103,14 +108,14 @@ class Program:
             _keep(self._table, normal, function)
         return function
 
-    def _function(self, numbers: tuple[int, ...]) -> Decide:
+    def _function(self, numbers: tuple[int, ...]) -> _Lines:
         function = self._written.get(numbers)
         if function is None:
             function = self._write(numbers)
             _keep(self._written, numbers, function)
         return function
 
-    def _write(self, numbers: tuple[int, ...]) -> Decide:
+    def _write(self, numbers: tuple[int, ...]) -> _Lines:
         body = list(self._body(numbers))
         if len(body) == 1 and body[0].startswith("return _a"):
             answer = self._names.globals[body[0].removeprefix("return ")]
@@ -161,10 +166,10 @@ class Program:
         answer = self._answers.setdefault((allowed, id(rule)), (allowed, rule))
         return self._names.of("a", answer)
 
-    def _compiled(self, source: str) -> Decide:
+    def _compiled(self, source: str) -> Callable[..., Answer]:
         namespace: dict[str, Any] = {}
         exec(compile(source, "<compiled matcher>", "exec"), self._names.globals, namespace)
-        decide: Decide = namespace["decide"]
+        decide: Callable[..., Answer] = namespace["decide"]
         return decide
 
 
@@ -172,7 +177,7 @@ def _is_true(term: Expression) -> bool:
     return isinstance(term, Const) and term.value is True
 
 
-def _keep(table: dict[Any, Decide], key: Any, function: Decide) -> None:
+def _keep(table: dict[Any, _Lines], key: Any, function: _Lines) -> None:
     """Remember within bounds: what falls out is written again when needed."""
     if len(table) >= _MOST_TABLE_ENTRIES:
         table.clear()

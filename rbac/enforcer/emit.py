@@ -50,8 +50,9 @@ class Names:
         self.links = links
         self.globals: dict[str, Any] = {
             "_stock": values.stock, "_plain": values.plain_value, "_safe": values.safe_value, "_names": values.names_value,
-            "_method": values.method, "_get": getattr, "_type": type, "_str": str, "_unset": object(),
+            "_method": values.method, "_get": getattr, "_type": type, "_str": str, "_frozenset": frozenset, "_unset": object(),
         }  # fmt: skip
+        self.texts: dict[int, tuple[str, Expression]] = {}
         self._by_id: dict[tuple[str, int], str] = {}
 
     def of(self, prefix: str, value: Any) -> str:
@@ -61,6 +62,11 @@ class Names:
             self._by_id[key] = f"_{prefix}{len(self._by_id)}"
             self.globals[self._by_id[key]] = value
         return self._by_id[key]
+
+
+def guard_plain(name: str) -> str:
+    """The statement that sends a request to stock Casbin unless a variable's value is plain."""
+    return f"if _type({name}) is not _str and _type({name}) not in _is_plain: _plain({name})"
 
 
 class Emitter:
@@ -75,13 +81,21 @@ class Emitter:
 
     def text(self, expression: Expression) -> str:
         """The expression written with nothing known: equal texts are equal computations."""
-        plainly = Emitter(self.names)
-        plainly._plainly = True
-        return plainly._any(expression)
+        if id(expression) not in self.names.texts:
+            plainly = Emitter(self.names)
+            plainly._plainly = True
+            self.names.texts[id(expression)] = (plainly._any(expression), expression)
+        return self.names.texts[id(expression)][0]
 
     def count(self, expressions: Iterable[Expression]) -> None:
         """Say what will be written, so that what comes twice is computed once."""
         self._counts.update(self.text(part) for each in expressions for part in walk(each) if isinstance(part, Computed))
+
+    def assignment(self, name: str, expression: Expression) -> list[str]:
+        """Compute a key into a variable, plain or a set of names whatever comes."""
+        if isinstance(expression, Links):
+            return [f"{name} = {self._links(expression)}", f"if _type({name}) is not _frozenset: _stock()"]
+        return [f"{name} = {self._any(expression)}", guard_plain(name)]
 
     def test(self, term: Expression) -> str:
         """A term of a matcher's `&&`: true, false, or anything else, which stock Casbin answers."""
@@ -92,7 +106,7 @@ class Emitter:
     def value(self, expression: Expression, *, plain: bool = False) -> str:
         """The value of an expression, let through as the sandbox lets it through; `plain` if it is about to be compared."""
         text = self._any(expression)
-        if isinstance(expression, Computed | Operation):
+        if isinstance(expression, Computed | Operation) and not self._is_variable(text):
             return f"{'_plain' if plain else '_safe'}({text})"
         return f"_plain({text})" if plain and isinstance(expression, All | Either) else text
 
@@ -137,15 +151,28 @@ class Emitter:
                 return f"{self.names.of('f', self.names.functions[name])}({self._list(args)})"
             case Direct(function, args):
                 return f"{self.names.of('d', function)}({self._list(args)})"
-            case Links(section, args):
-                domain = [f"_str({self.value(each)})" for each in args[1:]]
-                return f"_names({self.names.of('l', self.names.links[section])}({', '.join((self.value(args[0]), *domain))}))"
+            case Links():
+                return f"_names({self._links(expression)})"
             case Attribute(value, name):
                 return f"_get({self.value(value)}, {name!r})"
             case Method(value, name, args):
                 return f"_method({self.value(value)}, {name!r})({self._list(args)})"
             case _:
                 return "_stock()"
+
+    def _links(self, links: Links) -> str:
+        name, *domain = links.args
+        args = [self.value(name, plain=True), *map(self._spelled, domain)]
+        return f"{self.names.of('l', self.names.links[links.section])}({', '.join(args)})"
+
+    def _spelled(self, domain: Expression) -> str:
+        """A domain as stock Casbin hands it to a role manager: through `str`."""
+        text = self.value(domain, plain=True)
+        return f"({text} if _type({text}) is _str else _str({text}))" if isinstance(domain, Field) else f"_str({text})"
+
+    def _is_variable(self, text: str) -> bool:
+        """Whether this is a key, which was looked at when it was computed."""
+        return text in self._known.values()
 
     def _list(self, expressions: tuple[Expression, ...], *, plain: bool = False) -> str:
         return ", ".join(self.value(each, plain=plain) for each in expressions)

@@ -84,7 +84,8 @@ class Index:
 
     def __init__(self, lines: Sequence[Line], text: Callable[[Expression], str]) -> None:
         self._text = text
-        self.keys = _candidates(lines, text)
+        self._asked: dict[int, tuple[Expression, str] | None] = {}
+        self.keys = self._candidates(lines)
         used = {position for line in lines for position in self._split(line)[0]}
         self.keys = [key for position, key in enumerate(self.keys) if position in used]
         self.rest: list[tuple[Expression, ...]] = []
@@ -112,13 +113,29 @@ class Index:
         positions = {key.text: position for position, key in enumerate(self.keys)}
         passable = True
         for term in line.terms:
-            asked = _asks(term)
+            asked = self._asks(term)
             position = positions.get(self._text(asked[0])) if asked and passable else None
             if asked and position is not None and named.setdefault(position, asked[1]) == asked[1]:
                 continue
             rest.append(term)
             passable = passable and self._is_total(term, positions)
         return named, tuple(rest)
+
+    def _asks(self, term: Expression) -> tuple[Expression, str] | None:
+        if id(term) not in self._asked:
+            self._asked[id(term)] = _asks(term)
+        return self._asked[id(term)]
+
+    def _candidates(self, lines: Sequence[Line]) -> list[Key]:
+        """Fields, and whatever else enough lines ask the same of: it will be computed for every request."""
+        seen: dict[str, Key] = {}
+        counts: Counter[str] = Counter()
+        for expression, _ in filter(None, (self._asks(term) for line in lines for term in line.terms)):
+            key = seen.setdefault(written := self._text(expression), Key(expression, written))
+            counts[key.text] += 1
+        enough = max(2, len(lines) // 8)
+        worth = [key for key in seen.values() if isinstance(key.expression, Field) or counts[key.text] >= enough]
+        return worth[:_MOST_KEYS]
 
     def _is_total(self, term: Expression, positions: dict[str, int]) -> bool:
         """Whether evaluating this gives a bool and never raises."""
@@ -163,33 +180,14 @@ def _asks(term: Expression) -> tuple[Expression, str] | None:
     return None
 
 
-def _candidates(lines: Sequence[Line], text: Callable[[Expression], str]) -> list[Key]:
-    """Fields, and whatever else enough lines ask the same of: it will be computed for every request."""
-    seen: dict[str, Key] = {}
-    counts: Counter[str] = Counter()
-    for expression in _asked(lines):
-        key = seen.setdefault(written := text(expression), Key(expression, written))
-        counts[key.text] += 1
-    enough = max(2, len(lines) // 8)
-    worth = [key for key in seen.values() if isinstance(key.expression, Field) or counts[key.text] >= enough]
-    return worth[:_MOST_KEYS]
-
-
-def _asked(lines: Iterable[Line]) -> Iterable[Expression]:
-    for line in lines:
-        for term in line.terms:
-            asked = _asks(term)
-            if asked is not None:
-                yield asked[0]
-
-
 def plain_fields(expressions: Iterable[Expression]) -> set[str]:
-    """The fields that are compared directly, whose values must be plain."""
+    """The fields that are compared directly, or whose links are asked for: their values must be plain."""
     found: set[str] = set()
     for expression in expressions:
         for part in walk(expression):
-            if isinstance(part, Compare):
-                found.update(each.name for operand in part.operands for each in _direct_fields(operand))
+            if isinstance(part, Compare | Links):
+                inside = part.operands if isinstance(part, Compare) else part.args
+                found.update(each.name for operand in inside for each in _direct_fields(operand))
     return found
 
 

@@ -7,7 +7,6 @@ meaning for stays with stock Casbin.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -48,9 +47,7 @@ class Words:
 
 def single_expression(text: str) -> None:
     """Raise unless the rewritten matcher is one expression; of anything else stock Casbin quietly takes the first part."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        body = ast.parse(text.strip()).body
+    body = ast.parse(text.strip()).body
     if len(body) != 1 or not isinstance(body[0], ast.Expr):
         raise Uncompilable("the matcher is not one expression")
 

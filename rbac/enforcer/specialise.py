@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import simpleeval
 
@@ -31,6 +31,7 @@ from rbac.enforcer.expression import (
     Operation,
     Token,
     is_bool,
+    walk,
 )
 from rbac.enforcer.values import PRIMITIVES
 
@@ -44,28 +45,49 @@ UNKNOWN: Final = _Unknown()
 """What `specialize` gets in the place of an argument that only a request knows."""
 
 
+_Fold: TypeAlias = Callable[[Expression, Mapping[str, Any]], Expression]
+
+
 @dataclass
 class Specialiser:
-    """Specialises the lines of one policy; lives as long as one compilation.
+    """Specialises the lines of one policy; lives as long as one compilation of one matcher.
 
     `functions` are the matcher's functions, `linked` the role definitions whose manager offers `links`.
     """
 
     functions: Mapping[str, Callable[..., Any]]
     linked: frozenset[str] = frozenset()
-    _direct: dict[tuple[Any, ...], Callable[..., Any] | None] = field(default_factory=dict)
+    _folded: dict[tuple[Any, ...], Expression] = field(default_factory=dict)
+    _walked: dict[int, tuple[Expression, ...]] = field(default_factory=dict)
 
     def line(self, matcher: Expression, row: Mapping[str, Any]) -> tuple[Expression, ...]:
-        """The matcher for one policy line, as the terms of its `&&` in order; what follows a false constant is gone."""
-        residual = self._fold(matcher, row)
+        """The matcher for one policy line, as the terms of its `&&` in order; what follows a false constant is gone.
+
+        Terms of which two lines say the same are the same object.
+        """
+        residual = self._all(matcher.operands, row, self._shared) if isinstance(matcher, All) else self._fold(matcher, row)
         return residual.operands if isinstance(residual, All) else (residual,)
+
+    def _shared(self, expression: Expression, row: Mapping[str, Any]) -> Expression:
+        said = tuple(row[part.name] for part in self._parts(expression) if isinstance(part, Token))
+        if not all(type(each) is str for each in said):
+            return self._fold(expression, row)  # 1, True and 1.0 would be taken for each other
+        key = (id(expression), said)
+        if key not in self._folded:
+            self._folded[key] = self._fold(expression, row)
+        return self._folded[key]
+
+    def _parts(self, expression: Expression) -> tuple[Expression, ...]:
+        if id(expression) not in self._walked:
+            self._walked[id(expression)] = tuple(walk(expression))
+        return self._walked[id(expression)]
 
     def _fold(self, expression: Expression, row: Mapping[str, Any]) -> Expression:
         match expression:
             case Token(name):
                 return Const(row[name])
             case All(operands):
-                return self._all(operands, row)
+                return self._all(operands, row, self._fold)
             case Either(operands):
                 return self._any(operands, row)
             case Not(operand):
@@ -88,10 +110,10 @@ class Specialiser:
     def _each(self, expressions: tuple[Expression, ...], row: Mapping[str, Any]) -> tuple[Expression, ...]:
         return tuple(self._fold(each, row) for each in expressions)
 
-    def _all(self, operands: tuple[Expression, ...], row: Mapping[str, Any]) -> Expression:
+    def _all(self, operands: tuple[Expression, ...], row: Mapping[str, Any], fold: _Fold) -> Expression:
         kept: list[Expression] = []
         for operand in operands:
-            folded = self._fold(operand, row)
+            folded = fold(operand, row)
             kept.extend(folded.operands if isinstance(folded, All) else (folded,))
             if isinstance(kept[-1], Const) and not kept[-1].value:
                 break
@@ -115,21 +137,18 @@ class Specialiser:
         specialize = getattr(function, "specialize", None)
         if not callable(specialize) or any(isinstance(each, Broken) for each in args):
             return Call(name, args)
-        known = tuple(each.value if isinstance(each, Const) else UNKNOWN for each in args)
-        direct = self._specialized(name, specialize, known)
+        direct = _specialized(specialize, args)
         if direct is None:
             return Call(name, args)
         return Direct(direct, tuple(each for each in args if not isinstance(each, Const)))
 
-    def _specialized(self, name: str, specialize: Callable[..., Any], known: tuple[Any, ...]) -> Callable[..., Any] | None:
-        key = (name, *((type(each), each) for each in known))
-        if key not in self._direct:
-            try:
-                direct = specialize(*known)
-            except Exception:  # what is wrong with these constants is the function's to say, when it is called
-                direct = None
-            self._direct[key] = direct if callable(direct) else None
-        return self._direct[key]
+
+def _specialized(specialize: Callable[..., Any], args: tuple[Expression, ...]) -> Callable[..., Any] | None:
+    try:
+        direct = specialize(*(each.value if isinstance(each, Const) else UNKNOWN for each in args))
+    except Exception:  # what is wrong with these constants is the function's to say, when it is called
+        return None
+    return direct if callable(direct) else None
 
 
 def _join(kind: type[All] | type[Either], operands: list[Expression], *, neutral: bool) -> Expression:

@@ -12,7 +12,8 @@ import simpleeval
 from casbin.core_enforcer import EnforceContext
 
 PRIMITIVES: Final[frozenset[type]] = frozenset({str, int, float, bool, type(None), bytes, complex})
-_LOOKED_INTO: Final = (list, tuple, set, frozenset, dict, types.ModuleType, simpleeval.ModuleWrapper, EnforceContext)
+_WRAPPED: Final = getattr(simpleeval, "ModuleWrapper", types.ModuleType)  # not in every version
+_LOOKED_INTO: Final = (list, tuple, set, frozenset, dict, types.ModuleType, _WRAPPED, EnforceContext)
 _KEPT: Final = 1000
 
 plain: Final[set[type]] = set(PRIMITIVES)

@@ -17,9 +17,14 @@ from casbin.model.assertion import Assertion
 COMPOUND: Final = {"list": list, "tuple": tuple, "dict": dict, "set": set}
 """The functions that Casbin's evaluator puts into the function map by itself, each time."""
 
+_LISTS: Final = ("policy", "tokens")
+_LISTED: Final = ("p", "r")
+
 
 class Cell:
     """What an enforcer runs for a request; lives as long as the enforcer. `touch` puts `stale` back in its place."""
+
+    __slots__ = ("__weakref__", "_lock", "decide", "stale", "stamp")
 
     def __init__(self, stale: Callable[..., Any]) -> None:
         self._lock = threading.Lock()
@@ -41,20 +46,24 @@ class Cell:
 
 
 class Listeners:
-    """The cells to touch when a model changes; held weakly, and never copied along with the model."""
+    """The cells to touch when a model changes; held weakly, so that an enforcer that is gone costs nothing."""
 
     def __init__(self) -> None:
-        self._cells: weakref.WeakSet[Cell] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._cells: tuple[weakref.ref[Cell], ...] = ()
 
     def add(self, cell: Cell) -> None:
-        self._cells.add(cell)
+        """Have a cell touched from now on."""
+        with self._lock:
+            alive = [each for each in self._cells if each() not in (None, cell)]
+            self._cells = (*alive, weakref.ref(cell))
 
     def touch(self) -> None:
-        for cell in tuple(self._cells):
-            cell.touch()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Listeners, ()
+        """Touch every cell."""
+        for each in self._cells:
+            cell = each()
+            if cell is not None:
+                cell.touch()
 
 
 def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,14 +127,15 @@ class WatchedAssertion(Assertion):  # type: ignore[misc]  # casbin has no types
     listeners: Listeners
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("policy", "tokens") and type(value) is list and self._watches_policy():
-            value = _watched(WatchedList, value, self.__dict__["listeners"])
+        if self.__dict__.get(name, self) is value:
+            return  # casbin sets the role manager anew at each link
+        if name in _LISTS and type(value) is list and self.key[:1] in _LISTED:
+            value = _watched(WatchedList, value, self.listeners)
         object.__setattr__(self, name, value)
-        if "listeners" in self.__dict__:
-            self.listeners.touch()
+        self.listeners.touch()
 
-    def _watches_policy(self) -> bool:
-        return "listeners" in self.__dict__ and self.key[:1] in ("p", "r")
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return Assertion, (), {name: value for name, value in self.__dict__.items() if name != "listeners"}
 
 
 def watch_model(model: Any, cell: Cell) -> str:
@@ -162,8 +172,8 @@ def _watch_assertion(assertion: Any, listeners: Listeners) -> None:
         return
     assertion.__dict__["listeners"] = listeners
     assertion.__class__ = WatchedAssertion
-    if assertion.key[:1] in ("p", "r"):
-        for name in ("policy", "tokens"):
+    if assertion.key[:1] in _LISTED:
+        for name in _LISTS:
             value = assertion.__dict__[name]
             if isinstance(value, list) and type(value) in (list, WatchedList):
                 assertion.__dict__[name] = _watched(WatchedList, value, listeners)

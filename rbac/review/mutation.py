@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from rbac.conditions import CONDITIONS
-from rbac.errors import RBACError
 from rbac.policy import Line, Policy
 from rbac.review.coverage import cell_to_paste
 from rbac.review.diagrams import Node
@@ -57,12 +56,16 @@ class MutationReport:
     @property
     def summary(self) -> str:
         """The counts, and the score."""
+        if self.findings and not self.mutants:
+            return f"{self.file}: fails {len(self.findings)} of its own tests, no mutant was tried"
         return f"{self.file}: {self.killed} of {self.mutants} mutants killed, {self.score:.1f} %; {self.equivalent} more decide alike"
 
 
 def mutate(policy: Policy, expectations: Sequence[Expectation]) -> MutationReport:
-    """Every mutant held against the tests; raises RBACError when the policy itself does not pass them."""
+    """Every mutant held against the tests; none is tried while the policy itself fails some of them."""
     judge = Judge(policy, expectations)
+    if judge.failures:
+        return MutationReport(policy.file, 0, 0, 0, tuple(judge.failures))
     equivalent = killed = 0
     survivors: list[Finding] = []
     for mutant in mutants(policy):
@@ -129,6 +132,7 @@ class Judge:
 
     def __init__(self, policy: Policy, expectations: Sequence[Expectation]) -> None:
         self._space = space()
+        self.failures: list[Finding] = []
         self._answered: set[Cell] = set()
         self._asked: dict[Cell, list[tuple[Asked, tuple[Point, ...]]]] = {}
         cells = [(role, permission) for role in Role for permission in Permission]
@@ -181,7 +185,7 @@ class Judge:
                 self._asked.setdefault((point.role, point.permission), []).append((each, points))
             passes = each.allowed == (bool(points) and self._all_hold(points, {}))
         if not passes:
-            raise RBACError(f"{each.file}:{each.line}: {each}: the policy itself does not pass this test")
+            self.failures.append(Finding(each.file, each.line, "test", f"{each}: the policy itself does not pass this test"))
 
     def _possibly(self, cell: Cell, node: Node) -> Node:
         return self._space.diagrams.both(self._space.question(cell[0], cell[1].kind), node)

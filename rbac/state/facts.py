@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from rbac.clock import parse_instant, write_instant
-from rbac.ledger import ORGANIZATION, Fact
+from rbac.database.facts import ORGANIZATION, Fact
 from rbac.state.shape import (
     Ends,
     MemberState,

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from rbac.database.facts import Fact, Value, facts_of
 from rbac.database.work import Work
 from rbac.errors import Refused
-from rbac.ledger import Fact, Value, facts_of, write
+from rbac.ledger import write
 from rbac.state.facts import facts_from, settings_of
 from rbac.state.shape import OrganizationState
 

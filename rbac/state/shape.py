@@ -7,6 +7,7 @@ one rule: an import asks what a file says, never who may do it, so it takes ever
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -148,9 +149,37 @@ def _convert(data: Any, file: str) -> StateFile:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         hint = ": quote it" if "Expected `str" in message and "got `str" not in message else ""
-        raise StateError(f"{_lower(message)}{hint}", file=file, path=path.strip("`").removeprefix("$").removeprefix(".")) from None
+        if "RFC3339" in message:
+            message = "Expected an instant, as in 2027-01-31T12:00:00Z"
+        raise StateError(f"{_lower(message)}{hint}", file=file, path=_named(data, path.strip("`").removeprefix("$."))) from None
     except RecursionError:
         raise StateError("is nested too deeply", file=file) from None
+
+
+_VALUES: dict[str, Any] = {
+    "restrictions": str,
+    "project_roles": str | ProjectRole,
+    "paused": str | Pause,
+    "tasks": TaskState | None,
+}
+
+
+def _named(data: Any, path: str) -> str:
+    """The path with the key that msgspec leaves open: the first in `members[...]` that does not convert."""
+    before, open_key, after = path.partition("[...]")
+    if not open_key:
+        return path
+    part = data
+    for name in re.findall(r"[A-Za-z_]+|\d+", before):
+        part = part[int(name)] if name.isdecimal() else part[name]
+    field = before.rpartition(".")[2]
+    kind = _VALUES.get(field, Ends | None if "workspaces" in before else str | MemberState)
+    for key, value in part.items():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            return f"{before}.{key}{after}"
+    return path
 
 
 def _lower(message: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from rbac.database.audit import State, entries, present, replay, verify
 from rbac.database.chain import canonical, iso
 from rbac.database.engine import changing, is_sqlite, reading
-from rbac.database.state import Fact
+from rbac.database.state import FactName
 from rbac.database.work import Work, founding, writing
 from rbac.errors import Refused
 from tests.database import writer
@@ -90,7 +90,7 @@ def test_replay_gives_the_state_of_any_revision(history: Engine) -> None:
         then, today = replay(connection, "acme", upto=2), replay(connection, "acme")
 
         assert today == present(connection, "acme")
-    owner, andy = Fact("owner", "organization", "", ""), Fact("member", "organization", "andy", "")
+    owner, andy = FactName("owner", "organization", "", ""), FactName("member", "organization", "andy", "")
     assert (then.facts[owner], today.facts[owner]) == ('{"user":"olga"}', '{"user":"ada"}')
     assert (then.facts[andy], today.facts[andy]) == ('{"role":"annotator","state":"active"}', '{"role":"reviewer","state":"active"}')
 
@@ -288,7 +288,7 @@ def step(work: Work, kind: str, user: str, domain: str, choice: int) -> None:
     return change(work, kind, new, where, whose, there, drop=choice == DROPPED)
 
 
-def change(work: Work, kind: str, new: dict[str, object], where: str, whose: str | None, there: dict[Fact, str], *, drop: bool) -> None:
+def change(work: Work, kind: str, new: dict[str, object], where: str, whose: str | None, there: dict[FactName, str], *, drop: bool) -> None:
     """Put what is not there, change what is, and drop it one time in four."""
     probe = State()
     probe.put(kind, new, domain=where, user=whose)
@@ -326,7 +326,7 @@ def test_replaying_any_history_gives_the_tables_at_every_revision(engine: Engine
     done: Counter[str] = Counter()
 
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(st.lists(STEPS, min_size=1, max_size=3), min_size=5, max_size=15))
+    @given(st.lists(st.lists(STEPS, min_size=1, max_size=2), min_size=8, max_size=16))
     def histories(history: list[list[tuple[str, str, str, int]]]) -> None:
         done["organizations"] += 1
         name = f"org{done['organizations']}"
@@ -345,5 +345,5 @@ def test_replaying_any_history_gives_the_tables_at_every_revision(engine: Engine
 
     histories()
     assert done["organizations"] >= 40
-    assert done["accepted"] >= done["refused"], done
-    assert done["changes"] >= 150, done
+    assert done["accepted"] >= 100, done
+    assert done["changes"] >= 100, done

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 
 from rbac.database import schema
 from rbac.database.engine import changing, is_sqlite, open_engine, reading
-from rbac.errors import StoreError
+from rbac.errors import Refused, StoreError
 from rbac.tables import metadata
 
 _CATALOG = (
@@ -64,6 +64,13 @@ def test_a_new_store_is_empty_current_and_has_a_life_of_its_own(empty: Engine) -
     assert re.fullmatch("[0-9a-f]{32}", epoch)
     with reading(empty) as connection:
         assert connection.scalar(text("SELECT count(*) FROM organization")) == 0
+
+
+def test_foreign_keys_hold_on_the_connection_that_made_the_store(empty: Engine) -> None:
+    schema.create(empty)
+
+    with pytest.raises(Refused), changing(empty) as connection:
+        connection.execute(text("INSERT INTO workspace VALUES ('nowhere', 'w1', NULL, FALSE)"))
 
 
 def test_creating_a_store_twice_leaves_it_alone(engine: Engine) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import sys
 from collections import Counter
 from typing import Any
 
@@ -47,20 +49,25 @@ def test_random_models_policies_edits_and_requests_are_answered_as_stock_answers
             if rng.random() < 0.25:
                 stock, ours = random_worlds.edit(world)
                 edits += 1
-                assert repr(ours) == repr(stock), _story(number, world)
-            values = random_worlds.request(rng)
+                assert _text(ours) == _text(stock), _story(number, world)
+            values = random_worlds.request(world)
             asked = "enforce_ex" if rng.random() < 0.5 else "enforce"
             stock, ours = world.both(f"{asked}{values!r}", lambda each: getattr(each, asked)(*values))  # noqa: B023
-            assert repr(ours) == repr(stock), _story(number, world)
+            assert _text(ours) == _text(stock), _story(number, world)
             compared += 1
             raised += issubclass(stock[0], Exception)
             allowed += stock[1] is True or (isinstance(stock[1], tuple) and stock[1][0] is True)
     compiled = compared - stock_answers["CompiledEnforcer"]
     with capsys.disabled():
-        print(f"\n{compared} requests compared, {edits} edits, {compiled} answered by compiled code, {raised} raised, {allowed} allowed")
+        sys.stdout.write(f"\n{compared} requests compared, {edits} edits, {compiled} compiled, {raised} raised, {allowed} allowed\n")
 
     assert compared >= REQUESTS >= 3000
-    assert compiled > compared * 0.3 and raised > compared * 0.05 and allowed > compared * 0.1
+    assert compiled > compared * 0.5 and raised > compared * 0.05 and allowed > compared * 0.1
+
+
+def _text(outcome: Any) -> str:
+    """An outcome as text; objects that differ only by their address are the same."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(outcome))
 
 
 def _story(number: int, world: random_worlds.World) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from rbac.policy import Policy, parse_policy
+from rbac.policy import parse_policy
 from rbac.review.lint import cells, headings, lines
 from rbac.review.lint.rules import RULES, Linted, Rule
 from rbac.review.report import Finding, Severity
@@ -34,13 +34,10 @@ class LintReport:
         return f"{self.file}: {told}" + (f", {fixable} of them fixed by --fix" if fixable else "")
 
 
-def lint(text: str, file: str = "policy.csv", *, only: Collection[str] = ()) -> LintReport:
-    """Every finding in the policy `text`, or those of the rules `only`; raises PolicyError when it does not load."""
-    return lint_policy(parse_policy(text, file), text, only=only)
-
-
-def lint_policy(policy: Policy, text: str, *, only: Collection[str] = ()) -> LintReport:
-    """The same for a policy that has been read, with the text it came from."""
+def lint(data: str | bytes, file: str = "policy.csv", *, only: Collection[str] = ()) -> LintReport:
+    """Every finding in a policy, or those of the rules `only`; raises PolicyError when it does not load."""
+    policy = parse_policy(data, file)
+    text = data if isinstance(data, str) else data.decode()
     chosen = [rule for rule in RULES.values() if not only or rule.id in only]
     linted = Linted(policy, text)
     found = (Finding(policy.file, line, rule.id, message, rule.severity) for rule in chosen for line, message in rule.check(linted))

@@ -1,0 +1,119 @@
+"""What ends a command: one sentence on stderr and an exit code, never a traceback.
+
+The only place where an error becomes a number. Its one rule: what is broken never exits like a "no".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+import click
+
+from rbac.errors import Conflict, Denied, PolicyError, RBACError, Refused, StateError, StoreError, UnknownName
+
+NO = 1
+USAGE = 2
+BUG = 70
+OUTPUT = 74
+INTERRUPTED = 130
+READER_GONE = 141
+
+
+class No(Exception):
+    """The answer to a question is no, or something was found; the sentence says what."""
+
+
+CODES: dict[type[Exception], int] = {
+    No: NO,
+    Denied: NO,
+    UnknownName: USAGE,
+    PolicyError: 3,
+    StateError: 3,
+    Refused: 4,
+    Conflict: 5,
+    StoreError: 6,
+}
+"""Exit codes by error, the same for every command; 0 is yes, done, clean."""
+
+
+_UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+
+
+def code_of(error: Exception) -> int:
+    """The exit code of an error; BUG for one that nobody raised on purpose."""
+    return next((code for kind, code in CODES.items() if isinstance(error, kind)), BUG)
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, fit for a terminal."""
+    if isinstance(error, click.UsageError):
+        return _usage(error)
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if code_of(error) != BUG:
+        return str(error)
+    told = str(error) if isinstance(error, RBACError) else f"{type(error).__name__}: {error}"
+    return f"this is a bug in the program, please report it: {told} ({_origin(error)})"
+
+
+def outcome(run: Callable[[], None]) -> int:
+    """Run a command to its end, say what went wrong, and give the exit code."""
+    code = _told(run)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return _unwritten(error)
+    return code
+
+
+def _told(run: Callable[[], None]) -> int:
+    try:
+        run()
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    except click.ClickException as error:
+        return say(error, USAGE)
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITTEN:
+            return _unwritten(error)
+        return say(error, code_of(error))
+    return 0
+
+
+def say(error: Exception, code: int) -> int:
+    """Print the sentence of an error on stderr; the code, for the caller to exit with."""
+    text = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in sentence(error))
+    with suppress(OSError):
+        click.echo(f"rbac: {text}", err=True)
+    return code
+
+
+def _unwritten(error: OSError) -> int:
+    """The reader of the output has left, or there is no room for it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails once more when it flushes
+    if isinstance(error, BrokenPipeError):
+        return READER_GONE
+    return say(click.ClickException(f"cannot write the output: {error.strerror}"), OUTPUT)
+
+
+def _usage(error: click.UsageError) -> str:
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    return message if error.ctx is None else f"{message} (see {error.ctx.command_path} --help)"
+
+
+def _origin(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{os.path.basename(frame.filename)}:{frame.lineno}"

@@ -1,0 +1,128 @@
+"""Workspaces, projects and settings: what people work in, and what it is set to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from rbac.cli import complete
+from rbac.cli.acting import acting, by, changed
+from rbac.cli.context import Session, current, verb, verbs
+
+_workspace = click.argument("workspace", metavar="ID", shell_complete=complete.workspace_ids)
+_project = click.argument("project", metavar="ID", shell_complete=complete.project_ids)
+_into = click.option("--workspace", metavar="ID", required=True, help="The workspace.", shell_complete=complete.workspace_ids)
+_permission = click.argument("permission", shell_complete=complete.permissions)
+
+
+@verbs("rbac workspace create w9 --as max", "rbac workspace delete w9 --as max", name="workspace")
+def workspace() -> None:
+    """Make and delete workspaces."""
+
+
+@verb("rbac workspace create w9 --as max", "rbac workspace create max-own --personal --as max", name="create", under=workspace)
+@_workspace
+@click.option("--personal", is_flag=True, help="A sandbox for the actor alone.")
+@by
+@current
+def create_workspace(session: Session, workspace: str, personal: bool, actor: str | None) -> None:
+    """Make a workspace; the actor is its creator."""
+    changed(session, acting(session, actor).create_workspace(workspace, personal=personal))
+
+
+@verb("rbac workspace delete w2 --as ada", name="delete", under=workspace)
+@_workspace
+@by
+@current
+def delete_workspace(session: Session, workspace: str, actor: str | None) -> None:
+    """Delete an empty workspace; one with projects is refused."""
+    changed(session, acting(session, actor).delete_workspace(workspace))
+
+
+@verbs("rbac project create p9 --workspace w1 --as max", "rbac project move p9 --workspace w2 --as ada", name="project")
+def project() -> None:
+    """Make, move and delete projects."""
+
+
+@verb("rbac project create p9 --workspace w1 --as max", name="create", under=project)
+@_project
+@_into
+@by
+@current
+def create_project(session: Session, project: str, workspace: str, actor: str | None) -> None:
+    """Make a project in a workspace, unpublished; the actor is its creator."""
+    changed(session, acting(session, actor).create_project(project, workspace=workspace))
+
+
+@verb("rbac project move p1 --workspace w2 --as ada", name="move", under=project)
+@_project
+@_into
+@by
+@current
+def move_project(session: Session, project: str, workspace: str, actor: str | None) -> None:
+    """Move a project to another workspace; who is in through the workspace changes with it."""
+    changed(session, acting(session, actor).move_project(project, workspace=workspace))
+
+
+@verb("rbac project delete p3 --as max", name="delete", under=project)
+@_project
+@by
+@current
+def delete_project(session: Session, project: str, actor: str | None) -> None:
+    """Delete a project with its tasks, members, roles and pauses."""
+    changed(session, acting(session, actor).delete_project(project))
+
+
+@verb(
+    "rbac configure project:p1 distribution=manual --as max",
+    "rbac configure project:p1 show_data_manager_to=annotator,reviewer published=true --as max",
+    "rbac configure organization plugins_enabled=false --as olga",
+)
+@click.argument("domain", shell_complete=complete.domains)
+@click.argument("settings", metavar="KEY=VALUE...", nargs=-1, required=True)
+@by
+@current
+def configure(session: Session, domain: str, settings: tuple[str, ...], actor: str | None) -> None:
+    """Change settings of the organization or of a project.
+
+    \b
+    project:ID    published, distribution, show_data_manager_to, review_only_assigned
+    organization  plugins_enabled, manual_role_management, administrators_make_administrators,
+                  tokens_for_annotators_and_reviewers
+    """
+    changed(session, acting(session, actor).configure(domain, **_settings(settings)))
+
+
+@verb("rbac restrict plugin:configure administrator --as olga")
+@_permission
+@click.argument("level", shell_complete=complete.roles)
+@by
+@current
+def restrict(session: Session, permission: str, level: str, actor: str | None) -> None:
+    """Take PERMISSION from every role below LEVEL."""
+    changed(session, acting(session, actor).restrict(permission, level))
+
+
+@verb("rbac unrestrict plugin:configure --as olga")
+@_permission
+@by
+@current
+def unrestrict(session: Session, permission: str, actor: str | None) -> None:
+    """Take a restriction back."""
+    changed(session, acting(session, actor).unrestrict(permission))
+
+
+def _settings(given: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{each!r} is no setting: write KEY=VALUE")
+        if name in found:
+            raise click.UsageError(f"{name} stands twice")
+        found[name] = value
+    return found
+
+
+COMMANDS = (workspace, project, configure, restrict, unrestrict)

@@ -1,0 +1,152 @@
+"""The start: a demo, a store, its state in and out, and whether all is well with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from rbac.cli import complete, output
+from rbac.cli.context import Session, current, verb, verbs
+from rbac.cli.errors import NO
+from rbac.state import Imported, write_state
+
+_operator = click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")
+
+
+@verb("rbac demo")
+@current
+def demo(session: Session) -> None:
+    """One minute with an example: its table, ten decisions, a refusal, a transfer of ownership. Leaves nothing behind."""
+    from rbac.cli.demonstration import show
+
+    show(session)
+
+
+@verb("rbac init --organization beta --owner ben")
+@click.option("--organization", metavar="ID", required=True, help="What it is called.")
+@click.option("--owner", metavar="USER", required=True, help="Its one Owner.")
+@_operator
+@current
+def init(session: Session, organization: str, owner: str, operator: str) -> None:
+    """Make an organization with its Owner, and the store itself when it is not there yet."""
+    revision = session.store().create(organization, owner=owner, operator=operator)
+    if session.json:
+        output.as_json({"organization": organization, "revision": revision})
+    else:
+        click.echo(f"{organization} is there and {owner} owns it, revision {revision}")
+
+
+@verb("rbac import acme.yaml --update", "rbac import acme.yaml --update --dry-run", name="import")
+@click.argument("file", shell_complete=complete.files)
+@click.option("--update", is_flag=True, help="Make an organization that is there what the file says; never its Owner.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and write nothing.")
+@_operator
+@current
+def import_(session: Session, file: str, update: bool, dry_run: bool, operator: str) -> None:
+    """Take a state FILE in, YAML or JSON: wholly or, when anything in it is wrong, not at all."""
+    with _progress() as progress:
+        results = session.store().import_state(file, update=update, dry_run=dry_run, operator=operator, progress=progress)
+    for result in results:
+        if session.json:
+            output.as_json(_imported_data(result, dry_run=dry_run))
+        else:
+            _show_imported(result, dry_run=dry_run)
+
+
+@verb("rbac export", "rbac export --org acme --json")
+@current
+def export(session: Session) -> None:
+    """Print the state of the organization named, or of all, as a state file: YAML, or JSON with --json."""
+    names = () if session.named() is None else (session.existing().id,)
+    click.echo(write_state(session.store().export_state(*names), as_json=session.json), nl=False)
+
+
+@verb("rbac doctor", "rbac doctor --json")
+@current
+def doctor(session: Session) -> None:
+    """Look for what is wrong: the installation, the schema, and what is stored; exit 1 on findings."""
+    store = session.store()
+    health = store.health()
+    problems = [*_clash(), *store.problems()]
+    if session.json:
+        output.as_json({"store": health.place, "schema": health.schema, "organizations": health.organizations, "problems": problems})
+    else:
+        click.echo(f"store {health.place}, schema {health.schema}")
+        for name, revision in health.organizations.items():
+            click.echo(f"{name} is at revision {revision}")
+        for problem in problems:
+            click.echo(f"problem: {problem}")
+        click.echo(_counted(len(problems), "problem"))
+    if problems:
+        click.get_current_context().exit(NO)
+
+
+@verbs("rbac db upgrade", name="db")
+def db() -> None:
+    """The store itself."""
+
+
+@verb("rbac db upgrade", under=db)
+@current
+def upgrade(session: Session) -> None:
+    """Bring the schema of an older store up to date; a current one is left alone."""
+    store = session.store()
+    store.upgrade()
+    health = store.health()
+    if session.json:
+        output.as_json({"store": health.place, "schema": health.schema})
+    else:
+        click.echo(f"store {health.place}, schema {health.schema}")
+
+
+def _clash() -> Iterator[str]:
+    """Two distributions that overwrite each other's files."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in ("casbin", "pycasbin"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    if len(found) > 1:
+        yield f"{' and '.join(found)} are both installed and overwrite each other: uninstall both, then install casbin"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None] | None]:
+    """How far an import is, on stderr, when somebody looks at it."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.completed:,.0f} facts"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda facts: bar.update(task, completed=facts)
+
+
+def _show_imported(result: Imported, *, dry_run: bool) -> None:
+    for step in result.steps:
+        click.echo(f"{result.organization}: {step}")
+    what = f"new, {_counted(result.facts, 'fact')}" if result.created else _counted(result.facts, "change")
+    click.echo(f"{result.organization}: {what}, {'would be ' if dry_run else ''}revision {result.revision}")
+
+
+def _imported_data(result: Imported, *, dry_run: bool) -> dict[str, Any]:
+    steps = [str(step) for step in result.steps]
+    named = {"organization": result.organization, "created": result.created, "facts": result.facts}
+    return {**named, "steps": steps, "revision": result.revision, "dry_run": dry_run}
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+COMMANDS = (demo, init, import_, export, doctor, db)

@@ -1,0 +1,1 @@
+"""The facade over real stores: questions, changes, state files, freshness."""
