@@ -20,6 +20,8 @@ from rbac.errors import PolicyError
 from rbac.policy import PACKAGED, Policy, read_policy
 
 if TYPE_CHECKING:
+    from rbac.review.comment import Affected
+    from rbac.review.diff import PolicyDiff
     from rbac.review.expectations import Expectation
     from rbac.review.report import Report
 
@@ -37,7 +39,7 @@ def policy() -> None:
     """
 
 
-@verb("rbac policy diff main policy.csv", "rbac policy diff HEAD~1 HEAD --fail-on wider", under=policy)
+@verb("rbac policy diff main policy.csv", "rbac policy diff HEAD~1 HEAD --fail-on wider --db sqlite:///rbac.db", under=policy)
 @click.argument("old", shell_complete=complete.files)
 @click.argument("new", shell_complete=complete.files)
 @click.option("--fail-on", type=click.Choice(["wider", "any"]), help="Exit 1 when somebody gains unacknowledged, or at any change.")
@@ -46,7 +48,8 @@ def policy() -> None:
 def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
     """What decisions change from OLD to NEW: each a file, a git revision, or REVISION:PATH.
 
-    A widening is acknowledged by a line `Policy-Widens: PERMISSION` in a commit message between the two.
+    A widening is acknowledged by a line `Policy-Widens: PERMISSION` in a commit message between the two. With --db it
+    says whom of the store each change touches today.
     """
     from rbac.review.comment import DiffReport, render_diff
     from rbac.review.diff import diff as compare
@@ -60,9 +63,20 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
     except PolicyError:
         _lint_alone(other.data, other.name)
         raise
-    report = DiffReport(compare(before, other.policy()), acknowledged(one, other))
+    after = other.policy()
+    changes = compare(before, after)
+    report = DiffReport(changes, acknowledged(one, other), _affected(session, before, after, changes) if session.db else None)
     click.echo(render_diff(report, Format("json" if session.json else form)), nl=False)
     _exit(bool(report.diff.changes) if fail_on == "any" else fail_on == "wider" and bool(report.unacknowledged))
+
+
+def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -> tuple[Affected, ...]:
+    """Whom of the store the changes touch: of the organization named, else of all."""
+    from rbac.affected import affected
+
+    store = session.store()
+    named = session.existing().id if session.named() else None
+    return affected(store, old, new, changes.changes, [named] if named else store.organizations())
 
 
 def _lint_alone(data: bytes, name: str) -> None:

@@ -54,6 +54,17 @@ def constraints() -> Iterator[Constraint]:
     )  # fmt: skip
 
 
+def told_in(kind: Kind) -> frozenset[str]:
+    """The facts that a question asked in such a domain can be told; a record may have attributes of other names."""
+    there = {
+        Kind.ORGANIZATION: (),
+        Kind.WORKSPACE: (*_WORKSPACE, *_TARGET_IN_WORKSPACE, "workspace_empty"),
+        Kind.PROJECT: (*_WORKSPACE, *_TARGET_IN_WORKSPACE, *_PROJECT, *_TARGET_IN_PROJECT, *_TASK),
+    }
+    elsewhere = {name for names in there.values() for name in names} - set(there[kind])
+    return frozenset(VALUES) - elsewhere
+
+
 # -- what is known when ----------------------------------------------------------------------------------------------------
 
 

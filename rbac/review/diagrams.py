@@ -60,6 +60,19 @@ class Diagrams:
         """Where the fact `name` has the value at `place` of its domain."""
         return self._node(self._level[name], tuple(YES if each == place else NO for each in range(len(self.domains[name]))))
 
+    def can_hold(self, node: Node, places: Mapping[str, int]) -> bool:
+        """Whether `node` holds for some combination in which the facts of `places` have the values at these places."""
+        seen: dict[Node, bool] = {NO: False, YES: True}
+
+        def walk(at: Node) -> bool:
+            if at not in seen:
+                level, children = self._nodes[at]
+                name = self.names[level]
+                seen[at] = walk(children[places[name]]) if name in places else any(map(walk, children))
+            return seen[at]
+
+        return walk(node)
+
     def both(self, one: Node, other: Node) -> Node:
         """Where both hold."""
         return self._combine(_AND, one, other)

@@ -12,6 +12,7 @@ from typing import Any
 
 from rbac.facts import Facts
 from rbac.policy import Policy
+from rbac.review.constraints import told_in
 from rbac.review.diagrams import is_missing
 from rbac.review.expectations import Asked
 from rbac.review.space import Space
@@ -35,21 +36,20 @@ def points_of(asked: Asked, here: Space) -> tuple[Point, ...]:
     """The points that must all be allowed for a yes; none where the answer is no before the policy."""
     if asked.facts is None:
         return ()
-    point = Point(asked.facts.role, Permission(asked.request.permission), _places(asked.facts, here))
+    point = Point(asked.facts.role, Permission(asked.request.permission), places_of(asked.facts, here))
     if asked.through is None:
         return (point,)
-    return point, Point(asked.through.role, Permission.API_ACCESS, _places(asked.through, here))
+    return point, Point(asked.through.role, Permission.API_ACCESS, places_of(asked.through, here))
 
 
-def _places(facts: Facts, here: Space) -> dict[str, int]:
-    return {name: _place(facts, name, values) for name, values in here.diagrams.domains.items()}
+def places_of(facts: Facts, here: Space) -> dict[str, int]:
+    """Each fact as the place of its value in its domain; what is not known is at the place of the Missing."""
+    told = told_in(facts.kind)
+    return {name: _place(facts, name, values) if name in told else len(values) - 1 for name, values in here.diagrams.domains.items()}
 
 
 def _place(facts: Facts, name: str, values: tuple[Any, ...]) -> int:
-    try:
-        value = getattr(facts, name)
-    except AttributeError:  # a fact of a workspace or project, asked of an organization
-        return len(values) - 1
+    value = getattr(facts, name)
     if is_missing(value):
         return len(values) - 1
     return next(place for place, each in enumerate(values) if not is_missing(each) and each == value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rbac.policy import Policy
-from rbac.review.diagrams import NO, Node, is_missing
+from rbac.review.diagrams import NO, Node
 from rbac.review.expectations import NOON, Asked
 from rbac.review.points import points_of
 from rbac.review.space import space
@@ -97,12 +97,6 @@ def test_every_question_to_a_random_state_lies_in_the_space(shipped: Policy) -> 
     assert len(seen) == len(Kind) * len(Role)
 
 
-def _is_asked(name: str, kind: Kind) -> bool:
-    """Whether the fact can be known in that kind of domain; elsewhere a record may still have an attribute of that name."""
-    known = space().diagrams.literal(name, lambda value: not is_missing(value))
-    return any(space().diagrams.both(space().question(role, kind), known) != NO for role in Role)
-
-
 def _looked(trial: StoreTrial, request: Request) -> list[tuple[Node, Kind, Role]]:
     """For each point of a question, the combinations of the space that agree with the facts that are known of it."""
     here, found = space(), []
@@ -110,7 +104,7 @@ def _looked(trial: StoreTrial, request: Request) -> list[tuple[Node, Kind, Role]
         node = here.question(point.role, point.permission.kind)
         for name, place in point.places.items():
             left_open = name in LOADED_WHEN_NEEDED and place + 1 == len(here.diagrams.domains[name])
-            if not left_open and _is_asked(name, point.permission.kind):
+            if not left_open:
                 node = here.diagrams.both(node, here.diagrams.literal_at(name, place))
         found.append((node, point.permission.kind, point.role))
     return found
