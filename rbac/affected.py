@@ -63,8 +63,8 @@ def _touched(here: Space, old: Policy, new: Policy, role: Role, permission: Perm
 
 
 def _told(cell: Cell, each: _Touched) -> Affected:
-    first = sorted(each.gaining | each.losing)[:NAMED]
-    return Affected(*cell, len(each.gaining), len(each.losing), len(each.domains), tuple(first))
+    people = sorted(each.gaining | each.losing)
+    return Affected(*cell, len(people), len(each.gaining), len(each.losing), len(each.domains), tuple(people[:NAMED]))
 
 
 class _Reader:

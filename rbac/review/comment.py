@@ -23,10 +23,14 @@ NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """The people one changed cell touches today: how many, in how many domains, and the first of them by id."""
+    """The people one changed cell touches today: how many, in how many domains, and the first of them by id.
+
+    Whoever gains in one domain and loses in another counts in both, and once in `people`.
+    """
 
     role: Role
     permission: Permission
+    people: int
     gaining: int
     losing: int
     domains: int
@@ -167,7 +171,6 @@ def _people(report: DiffReport) -> Callable[[CellChange], list[str]]:
 
 
 def _sentence(found: Affected) -> str:
-    number = found.gaining + found.losing
     ways = " and ".join(f"{count} {verb}" for count, verb in ((found.gaining, "gain"), (found.losing, "lose")) if count)
-    more = f" and {number - len(found.first)} more" if number > len(found.first) else ""
+    more = f" and {found.people - len(found.first)} more" if found.people > len(found.first) else ""
     return f"today {ways} in {found.domains} domain{'s' * (found.domains != 1)}: {', '.join(found.first)}{more}"

@@ -74,7 +74,7 @@ def test_it_agrees_with_asking_everybody_everywhere_under_both_policies(shipped:
         new_trials.close()
         for cell, pairs in found.items():
             users = {user for user, _ in pairs}
-            assert (told[cell].gaining + told[cell].losing, told[cell].domains) == (len(users), len({domain for _, domain in pairs})), cell
+            assert (told[cell].people, told[cell].domains) == (len(users), len({domain for _, domain in pairs})), cell
             people += len(users)
         assert {cell for cell in told if cell[1] in asked} == set(found)
 

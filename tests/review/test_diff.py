@@ -177,7 +177,7 @@ def test_json_holds_every_change(report: DiffReport) -> None:
 
 def test_the_people_a_change_touches_are_counted_and_the_first_named(report: DiffReport) -> None:
     names = tuple(f"user{number:02}" for number in range(10))
-    told = DiffReport(report.diff, affected=(Affected(Role.REVIEWER, Permission.DATA_EXPORT, 12, 0, 3, names),))
+    told = DiffReport(report.diff, affected=(Affected(Role.REVIEWER, Permission.DATA_EXPORT, 12, 12, 0, 3, names),))
 
     assert f"today 12 gain in 3 domains: {', '.join(names)} and 2 more" in render_diff(told, Format.TEXT)
     assert "touches nobody today" in render_diff(told, Format.TEXT)
