@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("text", "json", "markdown", "github")
 _format = click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Text by default.")
-_file = click.argument("file", required=False, type=click.Path(path_type=Path), shell_complete=complete.files)
+_files = click.argument("files", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete.files)
 _tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=complete.files)
 
 
@@ -35,7 +35,7 @@ _tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 def policy() -> None:
     """Review a policy: lint, fmt, test, claims, coverage, mutate, diff.
 
-    FILE is --policy by default, else ./policy.csv, else the packaged policy.
+    The policy is --policy, else ./policy.csv, else the packaged one.
     """
 
 
@@ -92,40 +92,47 @@ def _lint_alone(data: bytes, name: str) -> None:
 
 
 @verb("rbac policy lint", "rbac policy lint policy.csv --fix", under=policy)
-@_file
+@_files
 @click.option("--fix", is_flag=True, help="First settle what can be settled by layout: headings, order, columns.")
 @_format
 @current
-def lint(session: Session, file: Path | None, fix: bool, form: str) -> None:
+def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
     """What a policy that loads still should not say; docs/lint.md has a section for every rule."""
     from rbac.review.layout import format_policy
     from rbac.review.lint import lint as look
+    from rbac.review.report import is_clean
     from rbac.review.sources import read_text, write_text
 
-    path = _path(session, file)
-    text = read_text(path)
-    if fix:
-        text = write_text(path, format_policy(text, str(path)))
-    _report(session, look(text, str(path)), form, title="Policy lint")
+    clean = True
+    for path in files or [_path(session)]:
+        text = read_text(path)
+        if fix:
+            text = write_text(path, format_policy(text, str(path)))
+        report = look(text, str(path))
+        _print(session, report, form, title="Policy lint")
+        clean = clean and is_clean(report)
+    _exit(not clean)
 
 
 @verb("rbac policy fmt", "rbac policy fmt --check policy.csv", under=policy)
-@_file
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 when the file would change.")
+@_files
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @current
-def fmt(session: Session, file: Path | None, check: bool) -> None:
+def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
     """Lay a policy out the one way: deny lines, then the page's rows in its order, columns aligned. No decision changes."""
     from rbac.review.layout import format_policy
     from rbac.review.sources import read_text, write_text
 
-    path = _path(session, file)
-    text = read_text(path)
-    formatted = format_policy(text, str(path))
-    if formatted != text and not check:
-        write_text(path, formatted)
-    done = "would be reformatted" if check else "reformatted"
-    click.echo(f"{path}: {done if formatted != text else 'already laid out'}")
-    _exit(check and formatted != text)
+    changed = False
+    for path in files or [_path(session)]:
+        text = read_text(path)
+        formatted = format_policy(text, str(path))
+        if formatted != text and not check:
+            write_text(path, formatted)
+        done = "would be reformatted" if check else "reformatted"
+        click.echo(f"{path}: {done if formatted != text else 'already laid out'}")
+        changed = changed or formatted != text
+    _exit(check and changed)
 
 
 @verb("rbac policy test tests/policy", "rbac policy test tests/policy --junit outcomes.xml", under=policy)
@@ -158,7 +165,7 @@ def claims(session: Session, claims_file: Path | None, form: str) -> None:
     from rbac.review.claims import check_claims
 
     where = claims_file or _here("claims.yaml") or SHIPPED
-    _report(session, check_claims(read_policy(_path(session, None)), where), form, title="Policy claims")
+    _report(session, check_claims(read_policy(_path(session)), where), form, title="Policy claims")
 
 
 @verb("rbac policy coverage tests/policy", "rbac policy coverage tests/policy --threshold 90", under=policy)
@@ -194,7 +201,7 @@ def _expected(session: Session, files: Sequence[Path]) -> Iterator[tuple[Policy,
     from rbac.review.expectations import read_expectations, test_files
     from rbac.trials import Trials
 
-    table = read_policy(_path(session, None))
+    table = read_policy(_path(session))
     trials = Trials(table)
     try:
         yield table, [each for file in test_files(files) for each in read_expectations(file, trials.open)]
@@ -202,9 +209,9 @@ def _expected(session: Session, files: Sequence[Path]) -> Iterator[tuple[Policy,
         trials.close()
 
 
-def _path(session: Session, file: Path | None) -> Path:
+def _path(session: Session) -> Path:
     """The policy under review."""
-    return file or (Path(session.policy) if session.policy else _here("policy.csv") or PACKAGED)
+    return Path(session.policy) if session.policy else _here("policy.csv") or PACKAGED
 
 
 def _here(name: str) -> Path | None:
@@ -214,10 +221,16 @@ def _here(name: str) -> Path | None:
 
 def _report(session: Session, report: Report, form: str, *, title: str) -> None:
     """Print a report, and exit 1 when it found something."""
-    from rbac.review.report import Format, is_clean, render
+    from rbac.review.report import is_clean
+
+    _print(session, report, form, title=title)
+    _exit(not is_clean(report))
+
+
+def _print(session: Session, report: Report, form: str, *, title: str) -> None:
+    from rbac.review.report import Format, render
 
     click.echo(render(report, Format("json" if session.json else form), title=title), nl=False)
-    _exit(not is_clean(report))
 
 
 def _exit(found: bool) -> None:
