@@ -148,7 +148,7 @@ def test(session: Session, files: Sequence[Path], junit: Path | None, form: str)
     with _expected(session, files) as (table, expectations):
         report = run_tests(table, expectations)
     if junit is not None:
-        junit.write_text(as_junit(report), encoding="utf-8")
+        _write(junit, as_junit(report))
     _report(session, report, form, title="Policy tests")
 
 
@@ -231,6 +231,13 @@ def _print(session: Session, report: Report, form: str, *, title: str) -> None:
     from rbac.review.report import Format, render
 
     click.echo(render(report, Format("json" if session.json else form), title=title), nl=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror) from error
 
 
 def _exit(found: bool) -> None:
