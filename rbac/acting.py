@@ -182,7 +182,7 @@ class Acting:
         if until is None:
             return None
         end = parse_instant(until)
-        if end <= self._context.clock():
+        if end < self._context.clock():
             raise UnknownName(f"{until} is in the past")
         return end
 
