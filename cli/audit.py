@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current, verb
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
+from rbac.cli.verbs import verb
 from rbac.clock import parse_instant, write_instant
-from rbac.database.audit import Change, Entry
-from rbac.organization import Organization
-from rbac.state.reconcile import Step
 from rbac.tables import KINDS
+
+if TYPE_CHECKING:
+    from rbac.database.audit import Change, Entry
+    from rbac.organization import Organization
 
 
 @verb(
@@ -33,7 +35,10 @@ from rbac.tables import KINDS
 @click.option("--newest-first", is_flag=True, help="The newest revision first.")
 @current
 def audit(session: Session, /, verify: bool, since: str | None, until: str | None, newest_first: bool, **filters: Any) -> None:
-    """The record of every change, one revision after the other; with --json one object a line."""
+    """The record of every change, revision by revision.
+
+    With --json one object a line. --verify recomputes the hash chain and replays it; exit 1 on findings.
+    """
     asked = {name: value for name, value in filters.items() if value is not None}
     asked |= {name: parse_instant(text) for name, text in (("since", since), ("until", until)) if text is not None}
     organization = session.existing()
@@ -72,6 +77,8 @@ def _show(session: Session, entry: Entry) -> None:
 
 def _change(change: Change) -> str:
     """A change in the words of an import's plan."""
+    from rbac.state import Step
+
     return str(Step(change.kind, change.user, change.domain, change.before, change.after))
 
 

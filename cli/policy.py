@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from rbac.cli import complete
-from rbac.cli.context import Session, current, verb, verbs
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
+from rbac.cli.verbs import verb, verbs
 from rbac.errors import PolicyError
 from rbac.policy import PACKAGED, Policy, read_policy
 
@@ -33,7 +34,7 @@ _tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 
 @verbs("rbac policy diff main policy.csv", "rbac policy lint", "rbac policy test tests/policy", name="policy")
 def policy() -> None:
-    """Review a policy: lint, fmt, test, claims, coverage, mutate, diff.
+    """Review a policy: its changes, its faults, its tests.
 
     The policy is --policy, else ./policy.csv, else the packaged one.
     """
@@ -46,10 +47,10 @@ def policy() -> None:
 @_format
 @current
 def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
-    """What decisions change from OLD to NEW: each a file, a git revision, or REVISION:PATH.
+    """Which decisions change from OLD to NEW, and for whom.
 
-    A widening is acknowledged by a line `Policy-Widens: PERMISSION` in a commit message between the two. With --db it
-    says whom of the store each change touches today.
+    OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION`
+    in a commit message between the two. With --db it says whom of the store each change touches today.
     """
     from rbac.review.comment import DiffReport, render_diff
     from rbac.review.diff import diff as compare
@@ -97,7 +98,10 @@ def _lint_alone(data: bytes, name: str) -> None:
 @_format
 @current
 def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
-    """What a policy that loads still should not say; docs/lint.md has a section for every rule."""
+    """What a policy that loads still should not say.
+
+    docs/lint.md has a section for every rule.
+    """
     from rbac.review.layout import format_policy
     from rbac.review.lint import lint as look
     from rbac.review.report import is_clean
@@ -119,7 +123,10 @@ def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @current
 def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
-    """Lay a policy out the one way: deny lines, then the page's rows in its order, columns aligned. No decision changes."""
+    """Lay a policy out the one way; no decision changes.
+
+    Deny lines come first, then the page's rows in its order; columns are aligned, comments stay before their lines.
+    """
     from rbac.review.layout import format_policy
     from rbac.review.sources import read_text, write_text
 
@@ -141,7 +148,7 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
 @_format
 @current
 def test(session: Session, files: Sequence[Path], junit: Path | None, form: str) -> None:
-    """Run policy tests: files *.rbac.yaml, or folders of them."""
+    """Run policy tests: files *.rbac.yaml, or their folders."""
     from rbac.review.testing import junit as as_junit
     from rbac.review.testing import run_tests
 
@@ -157,9 +164,10 @@ def test(session: Session, files: Sequence[Path], junit: Path | None, form: str)
 @_format
 @current
 def claims(session: Session, claims_file: Path | None, form: str) -> None:
-    """Prove the sentences of a claims file over every combination of facts, or show the facts that refute them.
+    """Prove sentences about the policy, or refute them.
 
-    Without a file: ./claims.yaml, else the claims that ship.
+    Over every combination of facts there can be; a claim that is false is shown with the facts that refute it. Without a
+    file: ./claims.yaml, else the claims that ship.
     """
     from rbac.review.claims import PACKAGED as SHIPPED
     from rbac.review.claims import check_claims
@@ -174,7 +182,10 @@ def claims(session: Session, claims_file: Path | None, form: str) -> None:
 @_format
 @current
 def coverage(session: Session, files: Sequence[Path], threshold: float, form: str) -> None:
-    """Which cells, and which truths of their conditions, policy tests exercise; gaps as lines to paste."""
+    """What no policy test exercises, as lines to paste.
+
+    Cells, and each of their conditions being true and being false.
+    """
     from rbac.review.coverage import coverage as measure
 
     with _expected(session, files) as (table, expectations):
@@ -187,7 +198,11 @@ def coverage(session: Session, files: Sequence[Path], threshold: float, form: st
 @_format
 @current
 def mutate(session: Session, files: Sequence[Path], form: str) -> None:
-    """Make every small mistake in the policy, and show those that no policy test notices, each with a test that does."""
+    """Which small mistakes no policy test would notice.
+
+    Lines, roles, permissions, conditions and effects are dropped, added and swapped, one at a time. Each survivor is shown
+    with a test that kills it.
+    """
     from rbac.review.mutation import mutate as try_mutants
 
     with _expected(session, files) as (table, expectations):

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from rbac.cli import complete, explaining, output, tables
-from rbac.cli.context import Session, current, verb
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
+from rbac.cli.verbs import verb
 from rbac.errors import UnknownName
 from rbac.vocabulary import Via
 
@@ -54,10 +55,10 @@ def _all(*parts: _Function) -> _Function:
 )
 @current
 def check(session: Session, /, user: str | None, permission: str | None, domain: str | None, file: str | None, **details: Any) -> None:
-    """Whether USER may do PERMISSION in DOMAIN, and why: exit 0 for yes, 1 for no.
+    """Whether USER may do PERMISSION in DOMAIN, and why.
 
-    DOMAIN is organization, workspace:ID or project:ID. With --from, one JSON object is printed for each line read, in
-    order; the first bad line ends the run with exit 2.
+    Exit 0 for yes, 1 for no. DOMAIN is organization, workspace:ID or project:ID. With --from, one JSON object is printed
+    for each line read, in order, and the first bad line ends the run with exit 2.
     """
     details = {name: value for name, value in details.items() if value is not None}
     if file is not None:
@@ -90,7 +91,7 @@ def _stream(session: Session, file: str) -> None:
 @_all(*_question(required=True), *_DETAILS)
 @current
 def explain(session: Session, /, user: str, permission: str, domain: str, **details: Any) -> None:
-    """The same answer with every line of the policy that was looked at.
+    """The same answer with every line looked at.
 
     Shows the role in force and where it comes from, each line of that permission and role, the value of each condition
     and the fact that was missing.
@@ -111,9 +112,9 @@ def explain(session: Session, /, user: str, permission: str, domain: str, **deta
 @click.option("--via", type=click.Choice(_VIA), default=_VIA[0], help="How the requests arrive; the UI by default.")
 @current
 def what_can(session: Session, user: str, domain: str, via: str) -> None:
-    """Everything USER may do in DOMAIN; exit 1 when that is nothing.
+    """Everything USER may do in DOMAIN.
 
-    What depends on a member is listed as needing a target: ask `rbac check ... --target USER`.
+    Exit 1 when that is nothing. What depends on a member is listed as needing a target: ask `rbac check ... --target USER`.
     """
     organization = session.organization()
     found = organization.permissions(user, domain, via=via)
@@ -126,14 +127,15 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
         raise No(tables.why_nothing(organization, found))
 
 
-@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html > matrix.html", "rbac matrix --user andy")
+@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html", "rbac matrix --user andy")
 @click.option("--user", metavar="USER", help="What this member can do, by domain.", shell_complete=complete.users)
 @click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv", "html"]), default="table", help="A table by default.")
 @current
 def matrix(session: Session, user: str | None, layout: str) -> None:
-    """The page's own table, derived from the policy: 26 rows, five roles, marks and footnotes.
+    """The page's own table, derived from the policy.
 
-    With --user: everything a member can do in every domain they can enter.
+    26 rows, five roles, marks and footnotes; no store is asked. With --user: everything a member can do in every domain
+    they can enter.
     """
     if user is None:
         tables.show_matrix(session, layout)

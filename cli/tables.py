@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import output
 from rbac.cli.context import Session
 from rbac.cli.errors import No
-from rbac.organization import Organization
 from rbac.policy import read_policy
-from rbac.questions import Permissions
 from rbac.vocabulary import Permission, Role
+
+if TYPE_CHECKING:
+    from rbac.organization import Organization
+    from rbac.questions import Permissions
 
 NEEDS_TARGET = "needs a target"
 
