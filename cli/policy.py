@@ -34,7 +34,7 @@ _tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 
 @verbs("rbac policy diff main policy.csv", "rbac policy lint", "rbac policy test tests/policy", name="policy")
 def policy() -> None:
-    """Review a policy: its changes, its faults, its tests.
+    """Review a policy: what is in it, what an edit changes.
 
     The policy is --policy, else ./policy.csv, else the packaged one.
     """
@@ -47,7 +47,7 @@ def policy() -> None:
 @_format
 @current
 def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
-    """Which decisions change from OLD to NEW, and for whom.
+    """Which decisions change from OLD to NEW.
 
     OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION`
     in a commit message between the two. With --db it says whom of the store each change touches today.
@@ -125,7 +125,7 @@ def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
 def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
     """Lay a policy out the one way; no decision changes.
 
-    Deny lines come first, then the page's rows in its order; columns are aligned, comments stay before their lines.
+    Deny lines first, then the page's rows in its order, columns aligned.
     """
     from rbac.review.layout import format_policy
     from rbac.review.sources import read_text, write_text
@@ -148,7 +148,7 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
 @_format
 @current
 def test(session: Session, files: Sequence[Path], junit: Path | None, form: str) -> None:
-    """Run policy tests: files *.rbac.yaml, or their folders."""
+    """Run policy tests, files *.rbac.yaml or folders."""
     from rbac.review.testing import junit as as_junit
     from rbac.review.testing import run_tests
 
@@ -164,10 +164,9 @@ def test(session: Session, files: Sequence[Path], junit: Path | None, form: str)
 @_format
 @current
 def claims(session: Session, claims_file: Path | None, form: str) -> None:
-    """Prove sentences about the policy, or refute them.
+    """Prove the sentences of a claims file, or refute them.
 
-    Over every combination of facts there can be; a claim that is false is shown with the facts that refute it. Without a
-    file: ./claims.yaml, else the claims that ship.
+    Over every combination of facts; what refutes one is shown. Without a file: ./claims.yaml, else the claims that ship.
     """
     from rbac.review.claims import PACKAGED as SHIPPED
     from rbac.review.claims import check_claims
@@ -182,9 +181,9 @@ def claims(session: Session, claims_file: Path | None, form: str) -> None:
 @_format
 @current
 def coverage(session: Session, files: Sequence[Path], threshold: float, form: str) -> None:
-    """What no policy test exercises, as lines to paste.
+    """Which cells and conditions policy tests exercise.
 
-    Cells, and each of their conditions being true and being false.
+    Every condition must be tested both ways; gaps come as lines to paste.
     """
     from rbac.review.coverage import coverage as measure
 
@@ -200,8 +199,7 @@ def coverage(session: Session, files: Sequence[Path], threshold: float, form: st
 def mutate(session: Session, files: Sequence[Path], form: str) -> None:
     """Which small mistakes no policy test would notice.
 
-    Lines, roles, permissions, conditions and effects are dropped, added and swapped, one at a time. Each survivor is shown
-    with a test that kills it.
+    Every single-step mutation of the policy that changes a decision; each survivor comes with a test that kills it.
     """
     from rbac.review.mutation import mutate as try_mutants
 
