@@ -127,7 +127,7 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
         raise No(tables.why_nothing(organization, found))
 
 
-@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html > matrix.html", "rbac matrix --user andy")
+@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html", "rbac matrix --user andy")
 @click.option("--user", metavar="USER", help="What this member can do, by domain.", shell_complete=complete.users)
 @click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv", "html"]), default="table", help="A table by default.")
 @current
