@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import rbac
-from rbac.cli import audit, belonging, people, places, questions, start
+from rbac.cli import audit, belonging, people, places, policy, questions, start
 from rbac.cli.verbs import Main
 
 
@@ -29,5 +29,5 @@ main.add_group("Start", start.COMMANDS)
 main.add_group("Questions", questions.COMMANDS)
 main.add_group("People", (*people.COMMANDS, *belonging.COMMANDS))
 main.add_group("Places and settings", places.COMMANDS)
-# the group `policy` goes here: main.add_group("Policy", policy.COMMANDS)
+main.add_group("Policy", policy.COMMANDS)
 main.add_group("Evidence", audit.COMMANDS)

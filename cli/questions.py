@@ -127,9 +127,9 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
         raise No(tables.why_nothing(organization, found))
 
 
-@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --user andy")
+@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html > matrix.html", "rbac matrix --user andy")
 @click.option("--user", metavar="USER", help="What this member can do, by domain.", shell_complete=complete.users)
-@click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv"]), default="table", help="A table by default.")
+@click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv", "html"]), default="table", help="A table by default.")
 @current
 def matrix(session: Session, user: str | None, layout: str) -> None:
     """The page's own table, derived from the policy.
@@ -139,6 +139,8 @@ def matrix(session: Session, user: str | None, layout: str) -> None:
     """
     if user is None:
         tables.show_matrix(session, layout)
+    elif layout == "html":
+        raise click.UsageError("the page is about roles: leave out --user, or take another --format")
     else:
         tables.show_reach(session, user, layout)
 

@@ -26,6 +26,8 @@ def _commands(group: click.Group, *before: str) -> Iterator[tuple[str, Verb | Ve
 
 COMMANDS = dict(_commands(main))
 EXAMPLES = [(path, example) for path, command in COMMANDS.items() for example in command.examples]
+BY_THEMSELVES = [each for each in EXAMPLES if not each[0].startswith("policy")]
+"""The examples of `policy` need a git repository; tests/review runs them in one."""
 DOCUMENT = ROOT / "docs" / "cli.md"
 NO_YET = {
     "rbac check max annotator_dashboard:view organization --target andy": 0,
@@ -61,9 +63,9 @@ def test_every_command_says_what_it_does_in_a_line_that_the_list_can_show_whole(
     assert not COMMANDS[path].get_short_help_str(54).endswith("...")
 
 
-@pytest.mark.parametrize(("path", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
+@pytest.mark.parametrize(("path", "example"), BY_THEMSELVES, ids=[example for _, example in BY_THEMSELVES])
 def test_every_example_runs_against_the_example_store(rbac: Rbac, here: Path, path: str, example: str) -> None:
-    answer = rbac(example)
+    answer = rbac(example.partition(" > ")[0])
 
     assert answer.exit_code == NO_YET.get(example, 0), answer.output
 
