@@ -14,6 +14,7 @@ from rbac import domains, members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
+from rbac.database.refusals import Refusal, refusals
 from rbac.deciding import CASBIN
 from rbac.domains import Standing
 from rbac.errors import Denied, UnknownName
@@ -169,6 +170,11 @@ class Organization:
         """The audit of this organization, streamed; see `rbac.database.entries` for the filters."""
         with self.context.reading() as connection:
             yield from entries(connection, self.id, **filters)
+
+    def refusals(self, **filters: Any) -> Iterator[Refusal]:
+        """The changes that were refused, the newest 10,000 of them; see `rbac.database.refusals` for the filters."""
+        with self.context.reading() as connection:
+            yield from refusals(connection, self.id, **filters)
 
     def verify(self) -> Verification:
         """Recompute the hash chain and replay the audit to the present state; falsy with problems named."""
