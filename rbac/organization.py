@@ -14,6 +14,7 @@ from rbac import domains, members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
+from rbac.database.heads import Head, head_of
 from rbac.database.refusals import Refusal, refusals
 from rbac.deciding import CASBIN
 from rbac.domains import Standing
@@ -176,10 +177,21 @@ class Organization:
         with self.context.reading() as connection:
             yield from refusals(connection, self.id, **filters)
 
-    def verify(self) -> Verification:
-        """Recompute the hash chain and replay the audit to the present state; falsy with problems named."""
+    def verify(self, *, head: Head | Iterable[Head] = ()) -> Verification:
+        """Recompute the hash chain and replay the audit to the present state; falsy with problems named.
+
+        `head` is one that was kept outside, or several: whatever was cut off or rewritten since then shows.
+        """
         with self.context.reading() as connection:
-            return verify(connection, self.id)
+            return verify(connection, self.id, [head] if isinstance(head, Head) else head)
+
+    def head(self) -> Head:
+        """The present head of the chain, to be kept outside; raises UnknownName when there is no such organization."""
+        with self.context.reading() as connection:
+            found = head_of(connection, self.id)
+        if found is None:
+            raise UnknownName(f"there is no organization {self.id}")
+        return found
 
     # -- Casbin's own API ----------------------------------------------------------------------------------------------
 
