@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rbac.cli import complete, output
+from rbac.cli import complete, output, past
 from rbac.cli.acting import acting, by, changed, until
 from rbac.cli.context import Session, current, verb
 from rbac.cli.errors import No
@@ -153,37 +153,46 @@ def transfer_ownership(session: Session, user: str, ticket: str, operator: str) 
     changed(session, session.organization().transfer_ownership(to=user, ticket=ticket, operator=operator))
 
 
-@verb("rbac roles andy", "rbac roles rita --json")
+@verb("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 2026-12-31T23:59:59Z")
 @_user
+@past.as_of
 @current
-def roles(session: Session, user: str) -> None:
+def roles(session: Session, user: str, moment: str | None) -> None:
     """The role of USER in the organization and in every domain they belong to, how they got in, and until when."""
-    organization = session.existing()
+    then = None if moment is None else past.then(session.existing(), moment)
+    organization = then or session.existing()
     member, found = organization.member(user), organization.standings(user)
     if member is None:
-        raise No(f"{user} is no member of {organization.id}")
+        raise No(f"{user} {'is' if then is None else 'was'} no member of {organization.id}")
     if session.json:
         domains = [_standing_data(each) for each in found]
-        output.as_json({"user": user, "state": member.state, "role": member.role, "domains": domains})
+        when = {} if then is None else past.as_data(then)
+        output.as_json({"user": user, "state": member.state, "role": member.role, "domains": domains, **when})
     else:
         click.echo(f"{user} is {member.state} in {organization.id}" + (f", {member.role}" if member.role else ""))
         output.table(("domain", "role in force", "member", "until", "note"), map(_standing_row, found))
+        if then is not None:
+            past.show(then)
 
 
-@verb("rbac members project:p1", "rbac members organization --json")
+@verb("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 12")
 @_domain
+@past.as_of
 @current
-def members(session: Session, domain: str) -> None:
+def members(session: Session, domain: str, moment: str | None) -> None:
     """The members of DOMAIN with the role in force there, how they got in, until when, and who is paused."""
-    organization, where = session.existing(), parse_domain(domain)
-    if organization.role_of(organization.owner, where) is None:
-        raise No(f"there is no {where} in {organization.id}")
+    then, where = None if moment is None else past.then(session.existing(), moment), parse_domain(domain)
+    organization = then or session.existing()
+    if organization.owner is None or organization.role_of(organization.owner, where) is None:
+        raise No(f"there {'is' if then is None else 'was'} no {where} in {organization.id}")
     if session.json:
         for each in organization.members(where):
-            output.as_json(_membership_data(each, where))
+            output.as_json({**_membership_data(each, where), **({} if then is None else past.as_data(then))})
     else:
         columns = ("user", "role in force", "member", "until", "note")
         output.table(columns, (_membership_row(each) for each in organization.members(where)))
+        if then is not None:
+            past.show(then)
 
 
 def _id(project: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rbac import domains, members, questions
@@ -21,6 +22,7 @@ from rbac.domains import Standing
 from rbac.errors import Denied, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
+from rbac.past import Past, as_of
 from rbac.questions import Permissions
 from rbac.records import MemberRecord, OrganizationRecord
 from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id
@@ -164,6 +166,14 @@ class Organization:
         An operator's operation with a reference to why: nobody inside the organization can do it, the Owner included.
         """
         return transfer_ownership(self.context, self.id, to=parse_id(to, "user"), ticket=ticket, operator=operator)
+
+    def as_of(self, moment: int | str | datetime) -> Past:
+        """The organization as it was at a revision, or at an instant, to be asked the same questions.
+
+        The facts are those of then, exactly, replayed from the audit; the policy is the one the store was opened with.
+        Raises UnknownName for a revision that is not there and for an instant that has not come.
+        """
+        return as_of(self.context, self.id, moment)
 
     # -- evidence ------------------------------------------------------------------------------------------------------
 

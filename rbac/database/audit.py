@@ -95,6 +95,17 @@ def entries(
         )
 
 
+def stand_at(connection: Connection, organization: str, *, revision: int | None = None, at: int | None = None) -> Entry | None:
+    """The revision of that number, or the newest one made up to that instant, without its changes; None when there is none."""
+    conditions = [audit.c.revision == revision] if at is None else [audit.c.at <= at]
+    query = select(audit).where(audit.c.organization == organization, *conditions).order_by(audit.c.revision.desc()).limit(1)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    values: dict[str, Any] = dict(row._mapping)
+    return Entry(**values, changes=())
+
+
 def replay(connection: Connection, organization: str, *, upto: int | None = None) -> State:
     """The state that the changes of the organization lead to, up to and including revision `upto`."""
     state = State()

@@ -42,14 +42,14 @@ def objects(text: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def history(acme: Organization, clock: Clock) -> Organization:
     """Five revisions, ten seconds apart."""
-    for change in (
-        lambda: acme.acting("ada").grant("andy", "reviewer"),
-        lambda: acme.acting("max").add("mia", "workspace:w1", until="2099-01-01T00:00:00Z"),
-        lambda: acme.acting("ada").configure("project:p1", distribution="manual"),
-        lambda: acme.transfer_ownership(to="ada", ticket="SUP-104", operator="root"),
-    ):
-        clock.advance(10)
-        change()
+    clock.advance(10)
+    acme.acting("ada").grant("andy", "reviewer")
+    clock.advance(10)
+    acme.acting("max").add("mia", "workspace:w1", until="2099-01-01T00:00:00Z")
+    clock.advance(10)
+    acme.acting("ada").configure("project:p1", distribution="manual")
+    clock.advance(10)
+    acme.transfer_ownership(to="ada", ticket="SUP-104", operator="root")
     return acme
 
 

@@ -146,7 +146,7 @@ def test_a_file_without_a_head_of_the_organization_proves_nothing_and_does_not_l
 )
 def test_a_line_that_is_no_head_refuses_the_whole_file(line: str) -> None:
     good = str(Head("acme", 1, "0" * 64))
-    with pytest.raises(StateError, match="heads.txt: line 2: is no head"):
+    with pytest.raises(StateError, match=r"heads\.txt: line 2: is no head"):
         list(read_heads(f"{good}\n{line}\n", "heads.txt"))
 
     assert list(read_heads(f"{good}\n\n")) == [Head("acme", 1, "0" * 64)]
