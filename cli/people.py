@@ -233,7 +233,9 @@ def _standing_data(each: Standing) -> dict[str, Any]:
 
 
 def _membership_row(each: Membership) -> tuple[str, ...]:
-    notes = [*([] if each.role else [str(each.state)]), *(["paused"] if each.paused else [])]
+    notes = [] if each.role else [str(each.state)]
+    notes += [_ending("this role", each.role_until)] if each.role_until is not None else []
+    notes += [_ending("paused", each.paused_until)] if each.paused else []
     return each.user, str(each.role or ""), "direct" if each.direct else "inherited", output.until(each.until), ", ".join(notes)
 
 
@@ -246,6 +248,8 @@ def _membership_data(each: Membership, domain: Domain) -> dict[str, Any]:
         "direct": each.direct,
         "until": output.ended(each.until),
         "paused": each.paused,
+        "paused_until": output.ended(each.paused_until),
+        "role_until": output.ended(each.role_until),
     }
 
 

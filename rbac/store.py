@@ -20,7 +20,7 @@ from rbac.context import Context
 from rbac.database import schema
 from rbac.database.engine import file_of, open_engine, place
 from rbac.database.facts import facts_of
-from rbac.database.integrity import damages
+from rbac.database.integrity import damages, skew
 from rbac.database.refusals import recorded
 from rbac.database.work import transaction, writing
 from rbac.deciding import Decider
@@ -169,9 +169,10 @@ class Store:
         return Health(place(self.context.engine), schema.HEAD, {row.id: row.revision for row in rows})
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with what is stored: damage the database admits, then what `verify` finds in each organization."""
+        """What is wrong: damage the database admits, a clock that is off, then what `verify` finds in each organization."""
         with self.context.reading() as connection:
             yield from damages(connection)
+            yield from skew(connection, self.context.clock)
         for name in self.organizations():
             yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
 
