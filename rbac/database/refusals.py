@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from rbac import tables
 from rbac.database.engine import changing
@@ -25,6 +25,7 @@ KEPT = 10_000
 
 _OPERATION = 255  # characters; the table takes no more
 _REASON = 1000
+_NAMES = ("organization", "at", "actor", "operation", "reason")
 
 _log = logging.getLogger("rbac")
 
@@ -110,12 +111,11 @@ def _keep(engine: Engine, kept: deque[Refusal]) -> None:
 
 def _write(connection: Connection, organization: str, kept: list[Refusal]) -> None:
     """Add refusals and let the oldest go. Nothing for an organization that is not there: there is nobody to show it to."""
-    there = select(tables.organization.c.id).where(tables.organization.c.id == organization)
-    if connection.execute(there).first() is None:
+    locked = select(tables.organization.c.id).where(tables.organization.c.id == organization).with_for_update()
+    if connection.execute(locked).first() is None:
         return
-    table = tables.refusal
-    names = ("organization", "at", "actor", "operation", "reason")
-    connection.execute(insert(table), [{name: getattr(each, name) for name in names} for each in kept])
-    here = table.c.organization == organization
-    oldest = select(table.c.id).where(here).order_by(table.c.id.desc()).offset(KEPT).limit(1).scalar_subquery()
-    connection.execute(delete(table).where(here, table.c.id <= oldest))
+    table, here = tables.refusal, tables.refusal.c.organization == organization
+    newest = connection.execute(select(func.max(table.c.id)).where(here)).scalar() or 0
+    rows = [{"id": number, **{name: getattr(each, name) for name in _NAMES}} for number, each in enumerate(kept, newest + 1)]
+    connection.execute(insert(table), rows)
+    connection.execute(delete(table).where(here, table.c.id <= newest + len(kept) - KEPT))
