@@ -8,8 +8,8 @@ from __future__ import annotations
 import click
 
 import rbac
-from rbac.cli import audit, people, places, questions, start
-from rbac.cli.context import Main
+from rbac.cli import audit, belonging, people, places, policy, questions, start
+from rbac.cli.verbs import Main
 
 
 @click.group("rbac", cls=Main, examples=("rbac demo", "rbac check andy data:export project:p1 --db sqlite:///rbac.db"))
@@ -17,16 +17,17 @@ from rbac.cli.context import Main
 def main() -> None:
     """Who may do what where, by the permission table of Label Studio Enterprise.
 
-    Exit codes: 0 yes or done, 1 no or findings, 2 usage, 3 a file does not load, 4 refused, 5 conflict, 6 the store.
+    \b
+    Exit codes: 0 yes, done, clean          4 refused by a rule
+                1 no, or findings           5 somebody else changed it first
+                2 usage, unknown names      6 the store cannot be reached,
+                3 a file does not load        is not there, or is not ours
     """
 
 
-for _command in (
-    *start.COMMANDS,
-    *questions.COMMANDS,
-    *people.COMMANDS,
-    *places.COMMANDS,
-    *audit.COMMANDS,
-    # the group `policy` goes here: *policy.COMMANDS,
-):
-    main.add_command(_command)
+main.add_group("Start", start.COMMANDS)
+main.add_group("Questions", questions.COMMANDS)
+main.add_group("People", (*people.COMMANDS, *belonging.COMMANDS))
+main.add_group("Places and settings", places.COMMANDS)
+main.add_group("Policy", policy.COMMANDS)
+main.add_group("Evidence", audit.COMMANDS)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rbac.acting import Acting
 from rbac.cli import complete, output
 from rbac.cli.context import Session
+
+if TYPE_CHECKING:
+    from rbac.acting import Acting
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -22,8 +24,8 @@ until: Callable[[_Function], _Function] = click.option("--until", metavar="INSTA
 
 def acting(session: Session, actor: str | None) -> Acting:
     """The changes of whoever was named by --as or RBAC_ACTOR."""
-    name = actor or os.environ.get("RBAC_ACTOR")
-    if not name:
+    name = actor if actor is not None else os.environ.get("RBAC_ACTOR") or None
+    if name is None:
         raise click.UsageError("name who makes the change: --as ACTOR, or RBAC_ACTOR")
     return session.organization().acting(name)
 

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current, verb
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
+from rbac.cli.verbs import verb
 from rbac.clock import parse_instant, write_instant
-from rbac.database.audit import Change, Entry
-from rbac.database.heads import Head, read_heads
-from rbac.database.refusals import Refusal
 from rbac.errors import StateError
-from rbac.organization import Organization
-from rbac.state.reconcile import Step
 from rbac.tables import KINDS
 from rbac.text import plain
 
 _PRINT = "-"  # what --head without a FILE means; no file on its own, since a head is printed and never read from stdin
+
+if TYPE_CHECKING:
+    from rbac.database.audit import Change, Entry
+    from rbac.database.heads import Head
+    from rbac.database.refusals import Refusal
+    from rbac.organization import Organization
 
 
 @verb(
@@ -55,9 +57,10 @@ _PRINT = "-"  # what --head without a FILE means; no file on its own, since a he
 @click.option("--newest-first", is_flag=True, help="The newest revision first.")
 @current
 def audit(session: Session, /, verify: bool, head: str | None, refused: bool, since: str | None, until: str | None, **filters: Any) -> None:
-    """The record of every change, one revision after the other, each with what was there before and after.
+    """The record of every change, revision by revision.
 
-    With --json one object a line, for a log collector. A chain does not show that its end was cut off: keep what --head
+    Each with what was there before and after; with --json one object a line, for a log collector. --verify recomputes
+    the hash chain and replays it; exit 1 on findings. A chain does not show that its end was cut off: keep what --head
     prints outside the store, as often as you like, and have --verify --head look for every one.
     """
     asked = {name: value for name, value in filters.items() if value is not None and value is not False}
@@ -78,6 +81,8 @@ def audit(session: Session, /, verify: bool, head: str | None, refused: bool, si
 
 def _heads(file: str, organization: str) -> list[Head]:
     """The heads of an organization that a file has; one at least, or verifying would prove less than it says."""
+    from rbac.database.heads import read_heads
+
     if file == _PRINT:
         raise click.UsageError("--verify --head needs the FILE that heads were kept in")
     try:
@@ -141,6 +146,8 @@ def _show(session: Session, entry: Entry) -> None:
 
 def _change(change: Change) -> str:
     """A change in the words of an import's plan."""
+    from rbac.state import Step
+
     return str(Step(change.kind, change.user, change.domain, change.before, change.after))
 
 

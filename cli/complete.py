@@ -6,10 +6,11 @@ Its one rule: a store that is missing, locked or not ours offers nothing and say
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
 from rbac.vocabulary import Kind, Permission, Role
 
@@ -42,10 +43,9 @@ def _stored(names: Callable[[Session], Iterable[str]]) -> Completer:
     def offer(context: click.Context, parameter: click.Parameter, beginning: str) -> list[CompletionItem]:
         from rbac.cli.context import Session
 
-        try:
+        with context.scope(), suppress(Exception):  # whatever is wrong, a shell that completes is the wrong place to say so
             return _beginning(names(context.ensure_object(Session)), beginning)
-        except Exception:
-            return []
+        return []
 
     return offer
 
@@ -56,6 +56,13 @@ def _beginning(names: Iterable[str], beginning: str) -> list[CompletionItem]:
 
 def _of_kind(*kinds: Kind) -> Completer:
     return _stored(lambda session: (str(each) for each in session.organization().domains() if each.kind in kinds))
+
+
+@add_completion_class
+class ColonsInBash(BashComplete):
+    """Bash splits words at colons unless told otherwise, and permissions and domains have one."""
+
+    source_template = "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n" + BashComplete.source_template
 
 
 organizations = _stored(lambda session: session.store().organizations())

@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 
 import rbac
-from rbac.cli.context import Main, Session
+from rbac.cli.context import Session
 from rbac.cli.errors import code_of, sentence
+from rbac.cli.verbs import Main
 
 EXAMPLE = Path(rbac.__file__).parent / "examples" / "acme.yaml"
 """The example inside the package."""

@@ -6,6 +6,7 @@ The only place where an error becomes a number. Its one rule: what is broken nev
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -63,6 +64,8 @@ def sentence(error: Exception) -> str:
 
 def outcome(run: Callable[[], None]) -> int:
     """Run a command to its end, say what went wrong, and give the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a tick shows another character
     code = _told(run)
     try:
         if sys.stdout is not None:

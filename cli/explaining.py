@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import output
 from rbac.conditions import ALWAYS, CONDITIONS
-from rbac.deciding import Check, LineCheck
-from rbac.questions import Known, Looked
 from rbac.records import ProjectRecord, in_force
 from rbac.vocabulary import WORKERS
+
+if TYPE_CHECKING:
+    from rbac.deciding import Check, LineCheck
+    from rbac.questions import Known, Looked
 
 
 def show(looked: Looked, file: str) -> None:

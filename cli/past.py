@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from rbac.cli.context import Session
 from rbac.clock import write_instant
-from rbac.organization import Organization
-from rbac.past import Past
+
+if TYPE_CHECKING:
+    from rbac.organization import Organization
+    from rbac.past import Past
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -8,7 +8,8 @@ import click
 
 from rbac.cli import complete
 from rbac.cli.acting import acting, by, changed
-from rbac.cli.context import Session, current, verb, verbs
+from rbac.cli.context import Session, current
+from rbac.cli.verbs import verb, verbs
 
 _workspace = click.argument("workspace", metavar="ID", shell_complete=complete.workspace_ids)
 _project = click.argument("project", metavar="ID", shell_complete=complete.project_ids)
@@ -36,7 +37,7 @@ def create_workspace(session: Session, workspace: str, personal: bool, actor: st
 @by
 @current
 def delete_workspace(session: Session, workspace: str, actor: str | None) -> None:
-    """Delete an empty workspace; one with projects is refused."""
+    """Delete a workspace that is empty."""
     changed(session, acting(session, actor).delete_workspace(workspace))
 
 
@@ -51,7 +52,10 @@ def project() -> None:
 @by
 @current
 def create_project(session: Session, project: str, workspace: str, actor: str | None) -> None:
-    """Make a project in a workspace, unpublished; the actor is its creator."""
+    """Make a project in a workspace.
+
+    It is unpublished, and the actor is its creator.
+    """
     changed(session, acting(session, actor).create_project(project, workspace=workspace))
 
 
@@ -61,7 +65,10 @@ def create_project(session: Session, project: str, workspace: str, actor: str | 
 @by
 @current
 def move_project(session: Session, project: str, workspace: str, actor: str | None) -> None:
-    """Move a project to another workspace; who is in through the workspace changes with it."""
+    """Move a project to another workspace.
+
+    Who is in it through the workspace changes at once; its own members stay.
+    """
     changed(session, acting(session, actor).move_project(project, workspace=workspace))
 
 
@@ -70,7 +77,7 @@ def move_project(session: Session, project: str, workspace: str, actor: str | No
 @by
 @current
 def delete_project(session: Session, project: str, actor: str | None) -> None:
-    """Delete a project with its tasks, members, roles and pauses."""
+    """Delete a project and all that hangs on it."""
     changed(session, acting(session, actor).delete_project(project))
 
 

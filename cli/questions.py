@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import complete, explaining, output, past, tables
-from rbac.cli.context import Session, current, verb
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
+from rbac.cli.verbs import verb
 from rbac.errors import UnknownName
-from rbac.past import Past
 from rbac.vocabulary import Via
+
+if TYPE_CHECKING:
+    from rbac.past import Past
 
 _Function = Callable[..., Any]
 
@@ -58,11 +61,11 @@ def _all(*parts: _Function) -> _Function:
 def check(
     session: Session, /, user: str | None, permission: str | None, domain: str | None, file: str | None, moment: str | None, **details: Any
 ) -> None:
-    """Whether USER may do PERMISSION in DOMAIN, and why: exit 0 for yes, 1 for no.
+    """Whether USER may do PERMISSION in DOMAIN, and why.
 
-    DOMAIN is organization, workspace:ID or project:ID. With --from, one JSON object is printed for each line read, in
-    order; the first bad line ends the run with exit 2. With --as-of the facts are those of then and the policy is the
-    present one, unless --policy names another; the answer says which.
+    Exit 0 for yes, 1 for no. DOMAIN is organization, workspace:ID or project:ID. With --from, one JSON object is printed
+    for each line read, in order, and the first bad line ends the run with exit 2. With --as-of the facts are those of
+    then and the policy is the present one, unless --policy names another; the answer says which.
     """
     details = {name: value for name, value in details.items() if value is not None}
     if file is not None:
@@ -119,7 +122,7 @@ def _when(then: Past | None) -> dict[str, Any]:
 @_all(*_question(required=True), *_DETAILS, past.as_of)
 @current
 def explain(session: Session, /, user: str, permission: str, domain: str, moment: str | None, **details: Any) -> None:
-    """The same answer with every line of the policy that was looked at.
+    """The same answer with every line looked at.
 
     Shows the role in force and where it comes from, each line of that permission and role, the value of each condition
     and the fact that was missing.
@@ -143,9 +146,9 @@ def explain(session: Session, /, user: str, permission: str, domain: str, moment
 @click.option("--via", type=click.Choice(_VIA), default=_VIA[0], help="How the requests arrive; the UI by default.")
 @current
 def what_can(session: Session, user: str, domain: str, via: str) -> None:
-    """Everything USER may do in DOMAIN; exit 1 when that is nothing.
+    """Everything USER may do in DOMAIN.
 
-    What depends on a member is listed as needing a target: ask `rbac check ... --target USER`.
+    Exit 1 when that is nothing. What depends on a member is listed as needing a target: ask `rbac check ... --target USER`.
     """
     organization = session.organization()
     found = organization.permissions(user, domain, via=via)
@@ -158,17 +161,20 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
         raise No(tables.why_nothing(organization, found))
 
 
-@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --user andy")
+@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html > matrix.html", "rbac matrix --user andy")
 @click.option("--user", metavar="USER", help="What this member can do, by domain.", shell_complete=complete.users)
-@click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv"]), default="table", help="A table by default.")
+@click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv", "html"]), default="table", help="A table by default.")
 @current
 def matrix(session: Session, user: str | None, layout: str) -> None:
-    """The page's own table, derived from the policy: 26 rows, five roles, marks and footnotes.
+    """The page's own table, derived from the policy.
 
-    With --user: everything a member can do in every domain they can enter.
+    26 rows, five roles, marks and footnotes; no store is asked. With --user: everything a member can do in every domain
+    they can enter.
     """
     if user is None:
         tables.show_matrix(session, layout)
+    elif layout == "html":
+        raise click.UsageError("the page is about roles: leave out --user, or take another --format")
     else:
         tables.show_reach(session, user, layout)
 

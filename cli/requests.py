@@ -44,7 +44,7 @@ def read_requests(file: str) -> Iterator[tuple[str, RequestLine]]:
 
 def _parse(line: bytes, place: str) -> RequestLine:
     try:
-        return msgspec.convert(json.loads(line.decode("utf-8"), object_pairs_hook=_unique), RequestLine)
+        return msgspec.convert(json.loads(line.decode("utf-8").rstrip(), object_pairs_hook=_unique), RequestLine)
     except UnicodeDecodeError as error:
         raise UnknownName(f"{place}: byte {error.start + 1} is not UTF-8") from None
     except json.JSONDecodeError as error:

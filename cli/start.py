@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current, verb, verbs
+from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
-from rbac.state import Imported, write_state
+from rbac.cli.verbs import verb, verbs
+
+if TYPE_CHECKING:
+    from rbac.state import Imported
 
 _operator = click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")
 
@@ -20,7 +23,10 @@ _operator = click.option("--operator", metavar="NAME", default="operator", show_
 @verb("rbac demo")
 @current
 def demo(session: Session) -> None:
-    """One minute with an example: its table, ten decisions, a refusal, a transfer of ownership. Leaves nothing behind."""
+    """One minute with an example; leaves nothing behind.
+
+    Prints the table, ten decisions with reasons, a refused change, and a transfer of ownership with its record.
+    """
     from rbac.cli.demonstration import show
 
     show(session)
@@ -32,7 +38,10 @@ def demo(session: Session) -> None:
 @_operator
 @current
 def init(session: Session, organization: str, owner: str, operator: str) -> None:
-    """Make an organization with its Owner, and the store itself when it is not there yet."""
+    """Make an organization with its Owner.
+
+    Makes the store itself too when it is not there yet.
+    """
     revision = session.store().create(organization, owner=owner, operator=operator)
     if session.json:
         output.as_json({"organization": organization, "revision": revision})
@@ -47,7 +56,10 @@ def init(session: Session, organization: str, owner: str, operator: str) -> None
 @_operator
 @current
 def import_(session: Session, file: str, update: bool, dry_run: bool, operator: str) -> None:
-    """Take a state FILE in, YAML or JSON: wholly or, when anything in it is wrong, not at all."""
+    """Take a state FILE in, wholly or not at all.
+
+    FILE is YAML, or JSON when its name ends in .json. An organization that is there is refused unless --update.
+    """
     with _progress() as progress:
         results = session.store().import_state(file, update=update, dry_run=dry_run, operator=operator, progress=progress)
     for result in results:
@@ -60,7 +72,12 @@ def import_(session: Session, file: str, update: bool, dry_run: bool, operator: 
 @verb("rbac export", "rbac export --org acme --json")
 @current
 def export(session: Session) -> None:
-    """Print the state of the organization named, or of all, as a state file: YAML, or JSON with --json."""
+    """Print organizations as a state file.
+
+    All of them unless --org or RBAC_ORG names one; YAML, or JSON with --json.
+    """
+    from rbac.state import write_state
+
     names = () if session.named() is None else (session.existing().id,)
     click.echo(write_state(session.store().export_state(*names), as_json=session.json), nl=False)
 
@@ -68,7 +85,11 @@ def export(session: Session) -> None:
 @verb("rbac doctor", "rbac doctor --json")
 @current
 def doctor(session: Session) -> None:
-    """Look for what is wrong: the installation, the schema, and what is stored; exit 1 on findings."""
+    """Look for what is wrong, here and in the store.
+
+    Two distributions of Casbin in one environment, the schema, damage of the database, rows that point nowhere, and
+    each organization's audit replayed to its present state. Exit 1 on findings.
+    """
     store = session.store()
     health = store.health()
     problems = [*_clash(), *store.problems()]
@@ -93,7 +114,7 @@ def db() -> None:
 @verb("rbac db upgrade", under=db)
 @current
 def upgrade(session: Session) -> None:
-    """Bring the schema of an older store up to date; a current one is left alone."""
+    """Bring the schema of an older store up to date."""
     store = session.store()
     store.upgrade()
     health = store.health()

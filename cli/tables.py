@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import output
 from rbac.cli.context import Session
 from rbac.cli.errors import No
-from rbac.organization import Organization
 from rbac.policy import read_policy
-from rbac.questions import Permissions
 from rbac.vocabulary import Permission, Role
+
+if TYPE_CHECKING:
+    from rbac.organization import Organization
+    from rbac.questions import Permissions
 
 NEEDS_TARGET = "needs a target"
 
@@ -23,9 +25,13 @@ NEEDS_TARGET = "needs a target"
 def show_matrix(session: Session, layout: str) -> None:
     """The page's table, of the policy in use; no store is asked."""
     from rbac import matrix
+    from rbac.matrix.html import html
 
-    table = matrix.matrix(read_policy(session.policy))
-    if session.json:
+    policy = read_policy(session.policy)
+    table = matrix.matrix(policy)
+    if layout == "html":
+        click.echo(html(policy), nl=False)
+    elif session.json:
         output.as_json(matrix.as_data(table))
     elif layout != "table":
         click.echo(matrix.markdown(table) if layout == "markdown" else matrix.as_csv(table), nl=False)

@@ -58,6 +58,8 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "model":
             watch_model(value, self._cell)  # before anybody gets hold of its lists
+        elif name == "fm":
+            watch_functions(value, self._cell)
         object.__setattr__(self, name, value)
         if name in _WATCHED:
             self._cell.touch()

@@ -6,6 +6,7 @@ Its one rule: the text means what stock Casbin would have done, or it raises Use
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -54,13 +55,15 @@ class Names:
         }  # fmt: skip
         self.texts: dict[int, tuple[str, Expression]] = {}
         self._by_id: dict[tuple[str, int], str] = {}
+        self._fresh = itertools.count()
 
     def of(self, prefix: str, value: Any) -> str:
-        """The name of an object in the generated code."""
+        """The name of an object in the generated code; requests in many threads may ask at once."""
         key = (prefix, id(value))
         if key not in self._by_id:
-            self._by_id[key] = f"_{prefix}{len(self._by_id)}"
-            self.globals[self._by_id[key]] = value
+            name = f"_{prefix}{next(self._fresh)}"  # a number that no other thread gets
+            self.globals[name] = value
+            self._by_id.setdefault(key, name)
         return self._by_id[key]
 
 

@@ -205,7 +205,7 @@ def _parse_json(text: str, file: str) -> Any:
 def _parse_yaml(text: str, file: str) -> Any:
     import yaml
 
-    from rbac.state.yaml_keys import UniqueKeys
+    from rbac.yaml_keys import UniqueKeys
 
     try:
         return yaml.load(text, Loader=UniqueKeys)  # a SafeLoader

@@ -136,10 +136,18 @@ class Hostile:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Thing:
+    """Something with attributes."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
 VALUES: tuple[Any, ...] = (
     1, 2, 3, True, False, 1.0, 2.5, math.nan, None, b"read", Spelled.READ, Spelled.ALICE, Contrary("bob"), Agreeable(), Hostile(),
-    SimpleNamespace(name="alice", age=20, owner="alice"), SimpleNamespace(name="bob", age=3),
-    SimpleNamespace(name=["x"], age="old", owner=None),
+    Thing(name="alice", age=20, owner="alice"), Thing(name="bob", age=3),
+    Thing(name=Contrary("x"), age=19.5, owner=1), SimpleNamespace(name="alice", age=20, owner="alice"),
+    Thing(name=["x"], age="old", owner=None),
     Contrary("x"), Contrary("alice"), Agreeable(),
     {"name": "alice", "age": 30}, {"f": open}, [1, "alice"], ("alice",), {"alice"}, open, len, re, casbin.Enforcer, frozenset({"admin"}),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from casbin.model.assertion import Assertion
 
 from rbac.enforcer import CompiledEnforcer
 from tests.enforcer.pairs import Pair, text
+from tests.enforcer.random_worlds import Thing
 
 ACL = "r.sub == p.sub && r.obj == p.obj && r.act == p.act"
 LINES = ("p, alice, data1, read", "p, bob, data2, write")
@@ -61,6 +62,15 @@ def test_common_matchers_never_reach_stock_casbin(matcher: str, request: pytest.
     assert pair.ours.compiled.reason == ""
     for values in (("alice", "data1", "read"), ("carol", "data2", "write"), ("", "", "")):
         assert isinstance(pair.ours.enforce(*values), bool)
+
+
+def test_attributes_of_objects_never_reach_stock_casbin(request: pytest.FixtureRequest) -> None:
+    pair = Pair("r.sub.age > 18 && r.sub.name == p.sub && r.sub.name.startswith(p.sub)", LINES)
+    assert pair.enforce(Thing(name="alice", age=20), "x", "y") is True
+    request.getfixturevalue("stock_is_out_of_reach")
+
+    assert pair.ours.enforce(Thing(name="alice", age=20), "x", "y") is True
+    assert pair.ours.enforce(Thing(name="alice", age=3), "x", "y") is False
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,16 @@ def test_a_list_handed_out_after_the_policy_was_cleared_still_counts() -> None:
     assert pair.enforce(*NEW) is True
 
 
+def test_a_function_map_handed_out_before_the_first_request_still_counts() -> None:
+    pair = Pair("r.sub == p.sub && passes(r.sub)", ("p, carol, x, y",), functions={"passes": lambda _: False})
+    maps = (pair.stock.fm.get_functions(), pair.ours.fm.get_functions())
+    assert pair.enforce(*NEW) is False
+    for functions in maps:
+        functions["passes"] = lambda _: True
+
+    assert pair.enforce(*NEW) is True
+
+
 def test_two_enforcers_over_one_model_both_see_an_edit() -> None:
     model = casbin.Enforcer.new_model(text=text(ACL))
     first, second = CompiledEnforcer(model), CompiledEnforcer(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from casbin.rbac.default_role_manager import RoleManager
 
 from rbac.enforcer import UNKNOWN
 from tests.enforcer.pairs import Pair
+from tests.enforcer.random_worlds import Thing
 
 CONDITIONS: dict[str, Callable[[Any], bool]] = {"adult": lambda age: age >= 18, "even": lambda age: age % 2 == 0}
 
@@ -132,6 +132,13 @@ def test_links_that_are_no_set_of_names_are_not_believed(matcher: str) -> None:
     assert asked
 
 
+def test_a_text_is_no_set_of_letters() -> None:
+    pair = Pair("g(r.sub, p.sub) && r.act == p.act", ("p, r, x, read", "p, s, x, read"))
+    pair.both(lambda each: (each.set_role_manager(Spelled({"ann": frozenset({"rs"})}, [])), each.build_role_links())[:0])
+
+    assert pair.enforce("ann", "x", "read") is False
+
+
 def test_links_that_raise_raise_as_stock_does() -> None:
     pair, _ = grouped({})
 
@@ -141,18 +148,29 @@ def test_links_that_raise_raise_as_stock_does() -> None:
 def test_links_are_only_asked_about_plain_names() -> None:
     pair, asked = grouped({"ann": frozenset({"reader"})})
 
-    pair.enforce(SimpleNamespace(), "x", "read")
+    pair.enforce(Thing(), "x", "read")
     assert asked == []
 
 
-def test_links_of_a_manager_that_may_be_false_are_not_asked_for() -> None:
-    class Sized(Groups):
-        def __len__(self) -> int:
-            return 0
+class Sized(Groups):
+    """A role manager that is empty, and so false."""
 
+    def __len__(self) -> int:
+        return 0
+
+
+class Doubtful(Groups):
+    """A role manager that is false."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("kind", [Sized, Doubtful])
+def test_links_of_a_manager_that_may_be_false_are_not_asked_for(kind: type[Groups]) -> None:
     pair, asked = grouped({"ann": frozenset({"reader"})})
     for each in (pair.stock, pair.ours):
-        each.model["g"]["g"].rm = Sized({"ann": frozenset({"reader"})}, asked)
+        each.model["g"]["g"].rm = kind({"ann": frozenset({"reader"})}, asked)
 
     assert pair.enforce("ann", "x", "read") is False  # stock Casbin compares the names instead
     assert pair.enforce("reader", "x", "read") is True

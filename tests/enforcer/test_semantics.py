@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from enum import StrEnum
-from types import SimpleNamespace
 from typing import Any
 
 import casbin
@@ -15,7 +14,7 @@ from casbin.core_enforcer import EnforceContext
 from casbin.util import generate_g_function
 
 from tests.enforcer.pairs import Pair, text
-from tests.enforcer.random_worlds import Agreeable
+from tests.enforcer.random_worlds import Agreeable, Thing
 
 ACL = "r.sub == p.sub && r.obj == p.obj && r.act == p.act"
 LINES = ("p, alice, data1, read", "p, bob, data2, write")
@@ -90,6 +89,13 @@ def test_an_index_does_not_pass_over_a_term_that_is_no_bool() -> None:
     assert pair.enforce("alice", "x", "nobody does this") is False
 
 
+def test_an_index_does_not_pass_over_a_comparison_that_raises() -> None:
+    pair = Pair('r.sub < p.sub && r.act == p.act && "x" in r.obj', LINES)
+
+    assert pair.enforce(1, "x", "nobody does this") is TypeError
+    assert pair.enforce("a", "x", "nobody does this") is False
+
+
 def test_an_index_does_not_pass_over_a_choice_that_may_be_no_bool() -> None:
     pair = Pair('(r.sub == p.sub || "") && r.act == p.act', LINES)
 
@@ -118,6 +124,13 @@ def test_a_matcher_answers_with_a_bool_or_a_float(value: object, expected: objec
     pair = Pair("r.obj == p.obj && answer()", LINES, functions={"answer": lambda: value})
 
     assert pair.enforce("alice", "data1", "read") is expected
+
+
+def test_a_constant_that_is_no_bool_is_no_answer() -> None:
+    pair = Pair("r.obj == p.obj && p.act", LINES)
+
+    assert pair.enforce("alice", "data1", "read") is RuntimeError
+    assert pair.enforce("alice", "elsewhere", "read") is False
 
 
 def test_a_line_of_the_wrong_length_raises_only_when_it_is_reached() -> None:
@@ -230,9 +243,7 @@ class OneOf(StrEnum):
     ALICE = "alice"
 
 
-@pytest.mark.parametrize(
-    "value", [Liar("bob"), OneOf.ALICE, ["alice"], {"a": 1}, {"alice"}, SimpleNamespace(), None, b"alice", 3, len, logging]
-)
+@pytest.mark.parametrize("value", [Liar("bob"), OneOf.ALICE, ["alice"], {"a": 1}, {"alice"}, Thing(), None, b"alice", 3, len, logging])
 def test_whatever_the_value_is_equality_is_its_own(value: object) -> None:
     assert isinstance(Pair(ACL, LINES).enforce(value, "data1", "read"), bool | type)
 
@@ -258,7 +269,7 @@ def test_a_forbidden_attribute_is_forbidden(attribute: str) -> None:
     "term", ['r.sub._name == "x"', 'r.sub.func_name == "x"', "r.sub._name.isalpha()", 'r.sub.name.format("y") == "x"', "r.sub.exec(1)"]
 )
 def test_a_forbidden_attribute_is_forbidden_where_there_is_one(term: str) -> None:
-    user = SimpleNamespace(_name="x", func_name="x", name="x", exec=lambda _: True)
+    user = Thing(_name="x", func_name="x", name="x", exec=lambda _: True)
 
     assert Pair(f"r.obj == p.obj && {term}", LINES).enforce(user, "data1", "read") is simpleeval.FeatureNotAvailable
 
@@ -272,13 +283,13 @@ def test_a_forbidden_function_in_the_map_fails_every_request() -> None:
 
 
 def test_a_forbidden_function_as_an_attribute_is_forbidden() -> None:
-    user = SimpleNamespace(run=eval, age=3)
+    user = Thing(run=eval, age=3)
 
     assert Pair("r.obj == p.obj && r.sub.run", LINES).enforce(user, "data1", "x") is simpleeval.FeatureNotAvailable
 
 
 def test_a_forbidden_function_as_a_method_is_forbidden() -> None:
-    user = SimpleNamespace(run=eval)
+    user = Thing(run=eval)
 
     assert Pair("r.obj == p.obj && r.sub.run(p.sub)", ("p, True, data1, x",)).enforce(user, "data1", "x") is simpleeval.FeatureNotAvailable
 

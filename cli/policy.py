@@ -1,0 +1,261 @@
+"""Review: what a change of the policy changes, what is wrong with it, and what its tests leave open.
+
+Each command is one tool of rbac.review and prints its report. Its one rule: exit 1 is for findings, a file that does
+not load is never one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rbac.cli import complete
+from rbac.cli.context import Session, current
+from rbac.cli.errors import NO
+from rbac.cli.verbs import verb, verbs
+from rbac.errors import PolicyError
+from rbac.policy import PACKAGED, Policy, read_policy
+
+if TYPE_CHECKING:
+    from rbac.review.comment import Affected
+    from rbac.review.diff import PolicyDiff
+    from rbac.review.expectations import Expectation
+    from rbac.review.report import Report
+
+_FORMATS = ("text", "json", "markdown", "github")
+_format = click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Text by default.")
+_files = click.argument("files", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete.files)
+_tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=complete.files)
+
+
+@verbs("rbac policy diff main policy.csv", "rbac policy lint", "rbac policy test tests/policy", name="policy")
+def policy() -> None:
+    """Review a policy: what is in it, what an edit changes.
+
+    The policy is --policy, else ./policy.csv, else the packaged one.
+    """
+
+
+@verb("rbac policy diff main policy.csv", "rbac policy diff HEAD~1 HEAD --fail-on wider --db sqlite:///rbac.db", under=policy)
+@click.argument("old", shell_complete=complete.files)
+@click.argument("new", shell_complete=complete.files)
+@click.option("--fail-on", type=click.Choice(["wider", "any"]), help="Exit 1 when somebody gains unacknowledged, or at any change.")
+@_format
+@current
+def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
+    """Which decisions change from OLD to NEW.
+
+    Each is a file, a git revision, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION` in a commit message between the two. With --db it
+    says whom of the store each change touches today.
+    """
+    from rbac.review.comment import DiffReport, render_diff
+    from rbac.review.diff import diff as compare
+    from rbac.review.report import Format
+    from rbac.review.sources import acknowledged, find_source
+
+    file = session.policy or "policy.csv"
+    one, other = find_source(old, file=file), find_source(new, file=file)
+    try:
+        before = one.policy()
+    except PolicyError:
+        _lint_alone(other.data, other.name)
+        raise
+    after = other.policy()
+    changes = compare(before, after)
+    report = DiffReport(changes, acknowledged(one, other), _affected(session, before, after, changes) if session.db else None)
+    click.echo(render_diff(report, Format("json" if session.json else form)), nl=False)
+    _exit(bool(report.diff.changes) if fail_on == "any" else fail_on == "wider" and bool(report.unacknowledged))
+
+
+def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -> tuple[Affected, ...]:
+    """Whom of the store the changes touch: of the organization named, else of all."""
+    from rbac.affected import affected
+
+    store = session.store()
+    named = session.existing().id if session.named() else None
+    return affected(store, old, new, changes.changes, [named] if named else store.organizations())
+
+
+def _lint_alone(data: bytes, name: str) -> None:
+    """OLD does not load: nothing can be compared, but what is wrong with NEW can be said."""
+    from rbac.review.lint import lint as look
+    from rbac.review.report import Format, render
+
+    click.echo("OLD does not load, so nothing can be compared. NEW by itself:", err=True)
+    try:
+        click.echo(render(look(data, name), Format.TEXT, title="Policy lint"), nl=False, err=True)
+    except PolicyError as other:
+        click.echo(str(other), err=True)
+
+
+@verb("rbac policy lint", "rbac policy lint policy.csv --fix", under=policy)
+@_files
+@click.option("--fix", is_flag=True, help="First settle what can be settled by layout: headings, order, columns.")
+@_format
+@current
+def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
+    """What a policy that loads still should not say.
+
+    docs/lint.md has a section for every rule.
+    """
+    from rbac.review.layout import format_policy
+    from rbac.review.lint import lint as look
+    from rbac.review.report import is_clean
+    from rbac.review.sources import read_text, write_text
+
+    clean = True
+    for path in files or [_path(session)]:
+        text = read_text(path)
+        if fix:
+            text = write_text(path, format_policy(text, str(path)))
+        report = look(text, str(path))
+        _print(session, report, form, title="Policy lint")
+        clean = clean and is_clean(report)
+    _exit(not clean)
+
+
+@verb("rbac policy fmt", "rbac policy fmt --check policy.csv", under=policy)
+@_files
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
+@current
+def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
+    """Lay a policy out the one way; no decision changes.
+
+    Deny lines first, then the page's rows in its order, columns aligned.
+    """
+    from rbac.review.layout import format_policy
+    from rbac.review.sources import read_text, write_text
+
+    changed = False
+    for path in files or [_path(session)]:
+        text = read_text(path)
+        formatted = format_policy(text, str(path))
+        if formatted != text and not check:
+            write_text(path, formatted)
+        done = "would be reformatted" if check else "reformatted"
+        click.echo(f"{path}: {done if formatted != text else 'already laid out'}")
+        changed = changed or formatted != text
+    _exit(check and changed)
+
+
+@verb("rbac policy test tests/policy", "rbac policy test tests/policy --junit outcomes.xml", under=policy)
+@_tests
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the outcomes as JUnit XML.")
+@_format
+@current
+def test(session: Session, files: Sequence[Path], junit: Path | None, form: str) -> None:
+    """Run policy tests, files *.rbac.yaml or folders."""
+    from rbac.review.testing import junit as as_junit
+    from rbac.review.testing import run_tests
+
+    with _expected(session, files) as (table, expectations):
+        report = run_tests(table, expectations)
+    if junit is not None:
+        _write(junit, as_junit(report))
+    _report(session, report, form, title="Policy tests")
+
+
+@verb("rbac policy claims", "rbac policy claims claims.yaml --policy policy.csv", under=policy)
+@click.argument("claims_file", metavar="[FILE]", required=False, type=click.Path(path_type=Path), shell_complete=complete.files)
+@_format
+@current
+def claims(session: Session, claims_file: Path | None, form: str) -> None:
+    """Prove the sentences of a claims file, or refute them.
+
+    Over every combination of facts; what refutes one is shown. Without a file: ./claims.yaml, else the claims that ship.
+    """
+    from rbac.review.claims import PACKAGED as SHIPPED
+    from rbac.review.claims import check_claims
+
+    where = claims_file or _here("claims.yaml") or SHIPPED
+    _report(session, check_claims(read_policy(_path(session)), where), form, title="Policy claims")
+
+
+@verb("rbac policy coverage tests/policy", "rbac policy coverage tests/policy --threshold 90", under=policy)
+@_tests
+@click.option("--threshold", metavar="PERCENT", type=click.FloatRange(0, 100), default=100.0, help="Exit 1 below it; 100 by default.")
+@_format
+@current
+def coverage(session: Session, files: Sequence[Path], threshold: float, form: str) -> None:
+    """Which cells and conditions policy tests exercise.
+
+    Every condition must be tested both ways; gaps come as lines to paste.
+    """
+    from rbac.review.coverage import coverage as measure
+
+    with _expected(session, files) as (table, expectations):
+        report = measure(table, expectations, threshold=threshold)
+    _report(session, report, form, title="Policy test coverage")
+
+
+@verb("rbac policy mutate tests/policy", under=policy)
+@_tests
+@_format
+@current
+def mutate(session: Session, files: Sequence[Path], form: str) -> None:
+    """Which small mistakes no policy test would notice.
+
+    Every single-step mutation of the policy that changes a decision; each survivor comes with a test that kills it.
+    """
+    from rbac.review.mutation import mutate as try_mutants
+
+    with _expected(session, files) as (table, expectations):
+        report = try_mutants(table, expectations)
+    _report(session, report, form, title="Policy mutation")
+
+
+@contextmanager
+def _expected(session: Session, files: Sequence[Path]) -> Iterator[tuple[Policy, list[Expectation]]]:
+    """The policy, and everything the test files expect of it; their states are open inside."""
+    from rbac.review.expectations import read_expectations, test_files
+    from rbac.trials import Trials
+
+    table = read_policy(_path(session))
+    trials = Trials(table)
+    try:
+        yield table, [each for file in test_files(files) for each in read_expectations(file, trials.open)]
+    finally:
+        trials.close()
+
+
+def _path(session: Session) -> Path:
+    """The policy under review."""
+    return Path(session.policy) if session.policy else _here("policy.csv") or PACKAGED
+
+
+def _here(name: str) -> Path | None:
+    """A file of the present folder, where there is one."""
+    return Path(name) if Path(name).is_file() else None
+
+
+def _report(session: Session, report: Report, form: str, *, title: str) -> None:
+    """Print a report, and exit 1 when it found something."""
+    from rbac.review.report import is_clean
+
+    _print(session, report, form, title=title)
+    _exit(not is_clean(report))
+
+
+def _print(session: Session, report: Report, form: str, *, title: str) -> None:
+    from rbac.review.report import Format, render
+
+    click.echo(render(report, Format("json" if session.json else form), title=title), nl=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror) from error
+
+
+def _exit(found: bool) -> None:
+    if found:
+        click.get_current_context().exit(NO)
+
+
+COMMANDS: tuple[click.Command, ...] = (policy,)

@@ -1,0 +1,1 @@
+"""The command line, through real CliRunner and real processes, on real SQLite."""

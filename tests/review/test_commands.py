@@ -1,0 +1,153 @@
+"""`rbac policy ...` as it is typed: what it prints, how it exits, and that nothing wrong ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rbac.cli import main
+from rbac.policy import PACKAGED
+from tests.review.conftest import POLICY_TESTS, line
+
+SHIPPED = PACKAGED.read_text()
+TABLE = str(POLICY_TESTS / "table.rbac.yaml")
+
+
+def rbac(*words: str) -> Result:
+    """One command line."""
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A present folder with the shipped policy, one that is wider, and one that does not load."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    Path("policy.csv").write_text(SHIPPED)
+    export = line("manager", "data:export", conditions="created_or_invited")
+    Path("wider.csv").write_text(SHIPPED.replace(export, line("reviewer", "data:export", conditions="may_enter") + export))
+    Path("broken.csv").write_text(SHIPPED.replace("data,                   export,", "data,                   exprt,", 1))
+    return tmp_path
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    listed = rbac("policy", "--help").output
+    for name in ("claims", "coverage", "diff", "fmt", "lint", "mutate", "test"):
+        assert f"  {name} " in listed
+        shown = rbac("policy", name, "--help")
+        assert shown.exit_code == 0
+        assert f"  rbac policy {name}" in shown.output.partition("Examples:")[2], name
+
+
+def test_diff_exits_0_unless_it_is_told_what_to_fail_on(here: Path) -> None:
+    assert rbac("policy", "diff", "policy.csv", "wider.csv").exit_code == 0
+    assert rbac("policy", "diff", "policy.csv", "wider.csv", "--fail-on", "wider").exit_code == 1
+    assert rbac("policy", "diff", "policy.csv", "wider.csv", "--fail-on", "any").exit_code == 1
+    assert rbac("policy", "diff", "wider.csv", "policy.csv", "--fail-on", "wider").exit_code == 0
+    assert rbac("policy", "diff", "wider.csv", "policy.csv", "--fail-on", "any").exit_code == 1
+    assert rbac("policy", "diff", "policy.csv", "policy.csv", "--fail-on", "any").exit_code == 0
+
+
+def test_diff_prints_json_with_either_option(here: Path) -> None:
+    for options in (("--json",), ("--format", "json")):
+        told = json.loads(rbac("policy", "diff", "policy.csv", "wider.csv", *options).stdout)
+        assert [change["after"] for change in told["diff"]["changes"]] == ["when may_enter"]
+
+
+def test_an_old_policy_that_does_not_load_says_so_and_the_new_one_is_linted(here: Path) -> None:
+    done = rbac("policy", "diff", "broken.csv", "wider.csv")
+
+    assert done.exit_code == 3
+    assert "rbac: broken.csv:140:33: unknown permission 'data:exprt': did you mean 'data:export'?" in done.stderr
+    assert "OLD does not load, so nothing can be compared. NEW by itself:" in done.stderr
+    assert "wider.csv:140:1: error worker-configures" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("diff policy.csv broken.csv", 3, "broken.csv:140:"),
+        ("diff broken.csv broken.csv", 3, "broken.csv:140:"),
+        ("diff nowhere policy.csv", 2, "'nowhere' is neither a file nor a git revision"),
+        ("diff policy.csv HEAD~1", 2, "'HEAD~1' is neither a file nor a git revision"),
+        ("diff policy.csv", 2, "missing argument 'NEW'"),
+        ("diff policy.csv wider.csv --fail-on all", 2, "'all' is not one of 'wider', 'any'"),
+        ("diff policy.csv wider.csv --db sqlite:///none.db", 6, "none.db"),
+        ("lint nowhere.csv", 3, "nowhere.csv:1:1: cannot be read"),
+        ("lint broken.csv", 3, "broken.csv:140:"),
+        ("fmt broken.csv", 3, "broken.csv:140:"),
+        ("fmt .", 3, ".:1:1: cannot be read"),
+        ("claims nowhere.yaml", 3, "nowhere.yaml:1:1: cannot be read"),
+        ("test nowhere.rbac.yaml", 3, "nowhere.rbac.yaml:1:1: cannot be read"),
+        ("test .", 3, "holds no file *.rbac.yaml"),
+        ("test", 2, "missing argument"),
+        ("coverage nowhere.rbac.yaml", 3, "cannot be read"),
+        (f"coverage {TABLE} --threshold 101", 2, "101"),
+        ("mutate nowhere.rbac.yaml", 3, "cannot be read"),
+        (f"test {TABLE} --junit none/outcomes.xml", 2, "none/outcomes.xml"),
+        ("lint policy.csv --format yaml", 2, "'yaml' is not one of"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_the_right_exit_code(here: Path, words: str, code: int, says: str) -> None:
+    done = rbac("policy", *words.split())
+
+    assert done.exit_code == code
+    assert says in done.stderr
+    assert "Traceback" not in done.output
+    assert done.stdout == ""
+
+
+def test_lint_exits_1_for_findings_and_0_without(here: Path) -> None:
+    assert rbac("policy", "lint").stdout == "policy.csv: 33 rules, nothing found\n"
+    assert rbac("policy", "lint", "policy.csv", "wider.csv").exit_code == 1
+    assert json.loads(rbac("policy", "lint", "wider.csv", "--json").stdout)["findings"][0]["rule"] == "worker-configures"
+
+
+def test_lint_fix_writes_what_fmt_would_write(here: Path) -> None:
+    untidy = SHIPPED.replace(", allow", ",allow").replace("# 14. Export data", "# 14. Export of data")
+    Path("policy.csv").write_text(untidy)
+
+    assert rbac("policy", "fmt", "--check").exit_code == 1
+    assert Path("policy.csv").read_text() == untidy
+    assert rbac("policy", "lint", "--fix").exit_code == 0
+    assert Path("policy.csv").read_text() == SHIPPED
+    assert rbac("policy", "fmt", "--check").exit_code == 0
+
+
+def test_policy_names_the_policy_for_every_command(here: Path) -> None:
+    assert rbac("--policy", "wider.csv", "policy", "claims").exit_code == 1
+    assert rbac("policy", "claims", "--policy", "policy.csv").exit_code == 0
+    assert rbac("--policy", "wider.csv", "policy", "test", TABLE).exit_code == 1
+    assert rbac("--policy", "wider.csv", "policy", "mutate", TABLE).exit_code == 1
+
+
+def test_test_writes_junit_beside_what_it_prints(here: Path) -> None:
+    done = rbac("policy", "test", TABLE, "--junit", "outcomes.xml")
+
+    assert done.stdout == "270 expectations in 1 file: all met\n"
+    assert 'tests="270" failures="0"' in Path("outcomes.xml").read_text()
+
+
+def test_coverage_and_mutation_reach_100_percent_with_the_tests_that_ship(here: Path) -> None:
+    assert "270 of 270 cells" in rbac("policy", "coverage", str(POLICY_TESTS)).stdout
+    assert ", 100.0 %; " in rbac("policy", "mutate", TABLE).stdout
+
+
+def test_outside_any_folder_of_ours_the_packaged_files_are_reviewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert rbac("policy", "claims").stdout.endswith("23 of 23 claims hold, over every combination of facts\n")
+    assert rbac("policy", "lint").exit_code == 0
+
+
+def test_the_matrix_as_a_page_is_one_file_with_everything_in_it(here: Path) -> None:
+    done = rbac("matrix", "--format", "html")
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith("<!doctype html>")
+    assert not any(text in done.stdout for text in ("http://", "https://", "src=", "href=", "@import", "url("))
+    assert rbac("matrix", "--format", "html", "--user", "andy").exit_code == 2

@@ -1,0 +1,163 @@
+"""docs/review.md is true: its walk runs in a throw-away repository, its files are read by the tools, its action works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import rbac
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "review.md").read_text()
+
+
+class Repository:
+    """A throw-away git repository with the shipped policy, its claims and its tests, and `rbac` on the path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        programs = folder.parent / "bin"
+        programs.mkdir()
+        (programs / "rbac").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rbac.cli "$@"\n')
+        (programs / "rbac").chmod(0o755)
+        who = {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in (("NAME", "Rita"), ("EMAIL", "r@example.com"))
+        }
+        settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PYTHONPATH": str(ROOT)}
+        self.environment = {**os.environ, **who, **settings, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """One line of a shell."""
+        return subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, env={**self.environment, **environment}
+        )
+
+    def apply(self, change: str) -> None:
+        """An edit, as a diff has it."""
+        done = subprocess.run(["git", "apply", "-"], cwd=self.folder, input=change, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """The repository the page speaks of, on main, with a store."""
+    folder = tmp_path / "repository"
+    (folder / "tests" / "policy").mkdir(parents=True)
+    shutil.copy(ROOT / "policy.csv", folder)
+    shutil.copy(ROOT / "claims.yaml", folder)
+    shutil.copy(ROOT / "tests" / "policy" / "table.rbac.yaml", folder / "tests" / "policy")
+    repository = Repository(folder)
+    done = repository.run("git init -q -b main && git add . && git commit -qm 'The published table'")
+    assert done.returncode == 0, done.stderr
+    with rbac.connect(f"sqlite:///{folder}/rbac.db") as store:
+        store.import_state(ROOT / "examples" / "acme.yaml")
+    return repository
+
+
+def steps(section: str) -> Iterator[tuple[str, str]]:
+    """The console and diff blocks of a section, in their order."""
+    text = PAGE.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    yield from re.findall(r"```(console|diff)\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_walk_from_edit_to_merge_prints_what_the_page_shows(repository: Repository) -> None:
+    commands = 0
+    for kind, block in steps("One edit, from branch to merge"):
+        if kind == "diff":
+            repository.apply(block)
+            continue
+        for part in block.split("$ ")[1:]:
+            command, _, shown = part.partition("\n")
+            done = repository.run(command)
+            assert done.stdout == shown, command
+            assert done.stderr == "", command
+            assert done.returncode == (" error " in shown or " warning " in shown or "::warning" in shown), command
+            commands += 1
+
+    assert commands >= 15
+
+
+def action() -> dict[str, dict[str, Any]]:
+    """The steps of the action, by name."""
+    return {step["name"]: step for step in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"] if "run" in step}
+
+
+def environment_of(step: dict[str, Any], inputs: dict[str, str]) -> dict[str, str]:
+    """What a runner puts in place of the expressions of a step."""
+    values = {f"inputs.{name}": value for name, value in inputs.items()}
+    values |= {"github.token": "token", "github.event.pull_request.html_url": "https://example.com/pull/7"}
+    return {name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text) for name, text in step["env"].items()}
+
+
+def test_the_action_comments_the_diff_and_fails_on_a_widening_that_nobody_acknowledged(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "gh").write_text('#!/bin/sh\necho "$@" > "$RUNNER_TEMP/said"\ncat "$5" > "$RUNNER_TEMP/comment"\n')
+    (tmp_path / "bin" / "gh").chmod(0o755)
+    edit = next(block for kind, block in steps("One edit, from branch to merge") if kind == "diff")
+    base = repository.run("git rev-parse HEAD").stdout.strip()
+    repository.run("git switch -qc edit")
+    repository.apply(edit)
+    repository.run("rbac policy fmt && git commit -qam 'Let managers read the log'")
+    inputs = {"policy": "policy.csv", "base": base, "tests": "tests/policy", "fail-on": "wider"}
+    ends = {}
+    for name, step in action().items():
+        if name != "Install":
+            script = f"set -eo pipefail\n{step['run']}"
+            ends[name] = repository.run(script, RUNNER_TEMP=str(tmp_path), **environment_of(step, inputs))
+
+    assert {name: end.returncode for name, end in ends.items()} == {
+        "Comment the decisions that change": 0,
+        "Lint": 0,
+        "Test": 1,
+        "Compare": 1,
+    }
+    assert "| **wider** | 4. View system-wide activity log | `activity_log:view` | manager |" in (tmp_path / "comment").read_text()
+    assert (tmp_path / "said").read_text().startswith("pr comment https://example.com/pull/7 --body-file")
+    assert ends["Compare"].stdout.startswith("::warning file=policy.csv,line=34,col=1,title=wider::manager, activity_log:view")
+    assert ends["Test"].stdout.startswith("::error file=tests/policy/table.rbac.yaml,line=")
+
+
+def test_the_action_takes_no_text_of_a_pull_request_into_a_script() -> None:
+    assert all("${{" not in step["run"] for step in action().values())
+
+
+def test_the_hooks_of_pre_commit_run_and_fail_as_hooks_do(repository: Repository) -> None:
+    hooks = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    repository.apply(next(block for kind, block in steps("One edit, from branch to merge") if kind == "diff"))
+    ends = {}
+    for name, hook in hooks.items():
+        files = "policy.csv" if hook.get("pass_filenames", True) else ""
+        assert re.search(hook["files"], "policy.csv")
+        ends[name] = repository.run(f"{hook['entry']} {' '.join(hook.get('args', []))} {files}").returncode
+    changed = repository.run("git diff --stat").stdout
+
+    assert ends == {"rbac-policy-fmt": 0, "rbac-policy-lint": 0, "rbac-policy-test": 1}
+    assert "policy.csv" in changed, "a hook that reformats leaves a change, which makes pre-commit fail"
+
+
+def test_the_example_of_a_policy_test_on_the_page_holds(tmp_path: Path) -> None:
+    from rbac.policy import read_policy
+    from rbac.review.expectations import read_expectations
+    from rbac.review.testing import run_tests
+    from rbac.trials import Trials
+
+    block = next(block for block in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL) if block.startswith("clock:"))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "a" / "b" / "page.rbac.yaml").write_text(block)
+    trials = Trials(read_policy())
+    report = run_tests(read_policy(), read_expectations(tmp_path / "a" / "b" / "page.rbac.yaml", trials.open))
+    trials.close()
+
+    assert report.findings == ()
+    assert len(report.outcomes) >= 40
