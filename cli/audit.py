@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     "rbac audit --user andy --newest-first",
     "rbac audit --since 2026-01-01T00:00:00Z --actor ada --json",
     "rbac audit --refused --newest-first",
-    "rbac audit --head >> heads.txt",
-    "rbac audit --verify --head heads.txt",
+    "rbac audit --head",
+    "rbac audit --verify",
 )
 @click.option("--verify", is_flag=True, help="Recompute the hash chain and replay it to the present state; exit 1 on findings.")
 @click.option(

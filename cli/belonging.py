@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rbac.members import Membership
 
 
-@verb("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 2026-12-31T23:59:59Z")
+@verb("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 1")
 @click.argument("user", shell_complete=complete.users)
 @past.as_of
 @current
@@ -44,7 +44,7 @@ def roles(session: Session, user: str, moment: str | None) -> None:
             past.show(then)
 
 
-@verb("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 12")
+@verb("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 1")
 @click.argument("domain", shell_complete=complete.domains)
 @past.as_of
 @current

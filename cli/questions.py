@@ -50,7 +50,7 @@ def _all(*parts: _Function) -> _Function:
     "rbac check andy data:export project:p1",
     "rbac check max annotator_dashboard:view organization --target andy",
     "rbac check andy labeling:access project:p1 --via api --json",
-    "rbac check max data:export project:p1 --as-of 2026-12-31T23:59:59Z",
+    "rbac check max data:export project:p1 --as-of 1",
     "rbac check --from requests.jsonl",
 )
 @_all(*_question(required=False), *_DETAILS, past.as_of)
@@ -117,7 +117,7 @@ def _when(then: Past | None) -> dict[str, Any]:
 @verb(
     "rbac explain andy bulk_labeling:perform project:p1",
     "rbac explain max project:delete project:p4 --json",
-    "rbac explain andy data_manager:view project:p1 --as-of 12",
+    "rbac explain max data:export project:p1 --as-of 1",
 )
 @_all(*_question(required=True), *_DETAILS, past.as_of)
 @current
