@@ -68,6 +68,19 @@ def test_a_change_can_be_taken_back(rbac: Rbac, change: str, undo: str) -> None:
     assert rbac("export").stdout == before or undo.startswith("deactivate")
 
 
+def test_a_task_is_given_to_annotate_or_to_review_as_asked(rbac: Rbac) -> None:
+    for user, kind in (("andy", "annotator"), ("rita", "reviewer")):
+        assert rbac(f"assign {user} t2 project:p2 --{kind} --as max").exit_code == 0
+
+    (project,) = [
+        each
+        for place in json.loads(rbac("export --json").stdout)["organizations"][0]["workspaces"]
+        for each in place["projects"]
+        if each["id"] == "p2"
+    ]
+    assert project["tasks"]["t2"] == {"annotators": ["andy"], "reviewers": ["rita"]}
+
+
 def test_a_change_that_changes_nothing_prints_the_present_revision(rbac: Rbac) -> None:
     assert rbac("grant andy annotator --as ada").output == "revision 1\n"
 
