@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from rbac.cache import CAPACITY, Directory, Moved
 from rbac.clock import Clock
 from rbac.database import schema
+from rbac.database.bus import MAX_STALENESS, POLL, Bus, Following
 from rbac.database.engine import reading
 from rbac.database.freshness import watch
 from rbac.deciding import Decider
@@ -32,12 +33,20 @@ class Context:
     Nothing is contacted before the first question, which looks once whether the store is there, ours, and current.
     """
 
-    def __init__(self, engine: Engine, decider: Decider, clock: Clock, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        decider: Decider,
+        clock: Clock,
+        capacity: int = CAPACITY,
+        poll: float = POLL,
+        max_staleness: float = MAX_STALENESS,
+    ) -> None:
         self.engine = engine
         self.decider = decider
         self.clock = clock
         self._checked = False
-        self._watch = watch(engine)
+        self._watch = watch(engine, poll=poll, max_staleness=max_staleness)
         self._directory = None if self._watch is None else Directory(engine, self._watch, decider.policy.reads, capacity)
         _contexts.add(self)
 
@@ -76,6 +85,10 @@ class Context:
             if at_least and revision_of(source) < at_least:
                 raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
             return question(self.decider, source, organization, asked, self.clock())
+
+    def bus(self, patience: float = 0.0) -> Bus | None:
+        """How this node hears of changes, None on SQLite, which is looked at; with `patience` it starts to listen first."""
+        return self._watch.bus(patience) if isinstance(self._watch, Following) else None
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: its next answer is not from before."""

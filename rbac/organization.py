@@ -16,7 +16,7 @@ from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
 from rbac.deciding import CASBIN
 from rbac.domains import Standing
-from rbac.errors import Denied, UnknownName
+from rbac.errors import Denied, Stale, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
 from rbac.questions import Permissions
@@ -46,7 +46,10 @@ class Organization:
     ) -> bool:
         """Whether `user` may. Raises UnknownName for a name that is none, StoreError when the store cannot answer."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
-        return self.context.ask(self.id, questions.allowed, request, at_least)
+        try:
+            return self.context.ask(self.id, questions.allowed, request, at_least)
+        except Stale:
+            return False
 
     def check(
         self,
@@ -59,9 +62,12 @@ class Organization:
         via: str = Via.UI,
         at_least: int = 0,
     ) -> Decision:
-        """Like `can`, with the line of the policy that decided, the reason and the revision."""
+        """Like `can`, with the line of the policy that decided, the reason and the revision; 0 where the node is stale."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
-        return self.context.ask(self.id, questions.decide, request, at_least)
+        try:
+            return self.context.ask(self.id, questions.decide, request, at_least)
+        except Stale as stale:
+            return _no(stale)
 
     def require(
         self,
@@ -82,7 +88,11 @@ class Organization:
 
     def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
-        return self.context.ask(self.id, questions.decide_many, list(requests), at_least)
+        asked = list(requests)
+        try:
+            return self.context.ask(self.id, questions.decide_many, asked, at_least)
+        except Stale as stale:
+            return [_no(stale)] * len(asked)
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
@@ -206,3 +216,8 @@ class Organization:
         known = self.context.ask(self.id, lambda _, source, name, asked, now: questions.know(source, name, asked, now), request)
         obj, act = CASBIN[known.permission]
         return str(known.subject), known.path, obj, act, known.facts or GivenFacts(kind=known.permission.kind)
+
+
+def _no(stale: Stale) -> Decision:
+    """What a node says to a question when it has not heard from the database for too long."""
+    return Decision(False, str(stale), None, None, 0)

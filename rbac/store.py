@@ -18,6 +18,7 @@ from rbac.cache import CAPACITY
 from rbac.clock import Clock, system_clock
 from rbac.context import Context
 from rbac.database import schema
+from rbac.database.bus import MAX_STALENESS, POLL
 from rbac.database.engine import file_of, open_engine, place
 from rbac.database.facts import facts_of
 from rbac.database.integrity import damages
@@ -42,15 +43,22 @@ def connect(
     model: str | Path | None = None,
     clock: Clock = system_clock,
     capacity: int = CAPACITY,
+    poll: float = POLL,
+    max_staleness: float = MAX_STALENESS,
 ) -> Store:
     """Open a store: `sqlite:///FILE`, `postgresql+psycopg://...`, or an Engine. Nothing is created, nothing contacted.
 
     `policy` and `model` are paths, the packaged files by default; they are read and checked at once, and PolicyError
     has every mistake in them. `clock` gives the present instant, for tests. `capacity` is how many facts are kept in
     memory at most: a member counts one and one a membership.
+
+    On PostgreSQL a node hears of changes at once, and looks every `poll` seconds in case it did not. One that has not
+    heard from the database for `max_staleness` seconds says no to every question, with a reason that begins `stale:`.
     """
+    if not 0 < poll <= max_staleness:
+        raise ValueError(f"poll is more than 0 and max_staleness no less, in seconds: not {poll} and {max_staleness}")
     table = policy if isinstance(policy, Policy) else read_policy(policy)
-    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock, capacity))
+    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock, capacity, poll, max_staleness))
 
 
 @dataclass(frozen=True, slots=True)
