@@ -15,8 +15,6 @@ from tests.conftest import ACME
 
 EXPORT = ("max", "data:export", "project:p1")
 
-NOT_DURABLE = "fsync = off"
-
 
 @pytest.fixture
 def dialect() -> str:
