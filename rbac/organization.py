@@ -42,7 +42,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> bool:
         """Whether `user` may. Raises UnknownName for a name that is none, StoreError when the store cannot answer."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
@@ -60,7 +60,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> Decision:
         """Like `can`, with the line of the policy that decided, the reason and the revision; 0 where the node is stale."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
@@ -78,7 +78,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> Decision:
         """Like `check`, but raises Denied instead of returning a no."""
         decision = self.check(user, permission, domain, target=target, task=task, via=via, at_least=at_least)
@@ -86,7 +86,7 @@ class Organization:
             raise Denied(decision)
         return decision
 
-    def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
+    def check_many(self, requests: Iterable[Request], *, at_least: int | str = 0) -> list[Decision]:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
         asked = list(requests)
         try:
@@ -108,7 +108,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> tuple[Decision, questions.Looked]:
         """A Decision with every line of that permission and role, each condition's value and each missing fact."""
         request = Request(user, permission, str(domain), target, task, via)
@@ -125,6 +125,10 @@ class Organization:
     def revision(self) -> int:
         """The present revision: the number of changes so far."""
         return self.record().revision
+
+    def token(self, revision: int) -> str:
+        """A revision for `at_least=` that is refused once a restored backup has made another one in its place."""
+        return self.context.token(self.id, revision)
 
     def record(self) -> OrganizationRecord:
         """The organization's own facts; raises UnknownName when there is no such organization."""
