@@ -112,11 +112,11 @@ class Following:
 
     def _unsure(self) -> Hashable:
         """A mark that equals no other, so that the question asks the database."""
-        if not self._asked:
-            self._asked = True
-            return object()
         ear = self._ear
         if ear.thread is None:
+            if not self._asked:
+                self._asked = True
+                return object()
             ear = self._start()
         lag = time.monotonic() - ear.asked
         if lag > self._max_staleness:

@@ -32,6 +32,21 @@ class Server:
 
         pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
 
+    def freeze(self) -> None:
+        """Stop every process of the server where it stands: connections stay open, and nothing answers."""
+        for process in self._processes():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[Any]:
+        import psutil  # type: ignore[import-untyped]
+
+        postmaster = psutil.Process(self._server.get_pid())
+        return [postmaster, *postmaster.children()]
+
     def start(self) -> None:
         self._server.ensure_postgres_running()
 

@@ -153,6 +153,23 @@ def test_a_restart_surfaces_at_most_one_error_a_pooled_connection(server: Server
     print(f"{errors} errors after a restart, {pooled} pooled connections")
 
 
+def test_a_server_that_hangs_makes_no_question_hang_once_the_node_is_stale(server: Server, acme: Organization) -> None:
+    assert acme.can(*EXPORT)
+    server.freeze()
+    try:
+        time.sleep(MAX_STALENESS + POLL)
+
+        begun = time.monotonic()
+        reasons = [acme.check(*EXPORT).reason for _ in range(100)]
+        took = time.monotonic() - begun
+    finally:
+        server.thaw()
+
+    assert all(reason.startswith("stale: ") for reason in reasons)
+    assert took < 2
+    within(15, lambda: acme.can(*EXPORT))
+
+
 def _stale(acme: Organization) -> bool:
     try:
         return acme.check(*EXPORT).reason.startswith("stale: ")
