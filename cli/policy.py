@@ -49,8 +49,8 @@ def policy() -> None:
 def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
     """Which decisions change from OLD to NEW.
 
-    Each is a file, a git revision, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION` in a commit message between the two. With --db it
-    says whom of the store each change touches today.
+    OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION`
+    in a commit message between the two. With --db it says whom of the store each change touches today.
     """
     from rbac.review.comment import DiffReport, render_diff
     from rbac.review.diff import diff as compare

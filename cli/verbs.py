@@ -41,20 +41,23 @@ def _shared() -> list[click.Option]:
     ]
 
 
+SHARED = _shared()
+"""The global options; every command has these very ones, since making them anew for each takes 10 ms."""
+
+
 class _Sharing(click.Command):
     """A command with the global options, and help that shows its examples."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.examples = tuple(examples)
-        self._shared = _shared()
-        self.params += self._shared
+        self.params += SHARED
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Its own options first, the global ones under a heading of their own."""
-        shared = set(map(id, self._shared))
-        own = [each for each in self.get_params(ctx) if id(each) not in shared]
-        for title, options in (("Options", own), ("Global options", self._shared)):
+        own = [each for each in self.get_params(ctx) if each not in SHARED]
+        listed: tuple[tuple[str, Sequence[click.Parameter]], ...] = ("Options", own), ("Global options", SHARED)
+        for title, options in listed:
             records = [record for each in options if (record := each.get_help_record(ctx)) and not isinstance(each, click.Argument)]
             if records:
                 with formatter.section(title):

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rbac import domains, members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
+from rbac.database.heads import Head, head_of
+from rbac.database.refusals import Refusal, refusals
 from rbac.deciding import CASBIN
 from rbac.domains import Standing
 from rbac.errors import Denied, Stale, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
+from rbac.past import Past, as_of
 from rbac.questions import Permissions
 from rbac.records import MemberRecord, OrganizationRecord
 from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id
@@ -177,6 +181,14 @@ class Organization:
         """
         return transfer_ownership(self.context, self.id, to=parse_id(to, "user"), ticket=ticket, operator=operator)
 
+    def as_of(self, moment: int | str | datetime) -> Past:
+        """The organization as it was at a revision, or at an instant, to be asked the same questions.
+
+        The facts are those of then, exactly, replayed from the audit; the policy is the one the store was opened with.
+        Raises UnknownName for a revision that is not there and for an instant that has not come.
+        """
+        return as_of(self.context, self.id, moment)
+
     # -- evidence ------------------------------------------------------------------------------------------------------
 
     def audit(self, **filters: Any) -> Iterator[Entry]:
@@ -184,10 +196,26 @@ class Organization:
         with self.context.reading() as connection:
             yield from entries(connection, self.id, **filters)
 
-    def verify(self) -> Verification:
-        """Recompute the hash chain and replay the audit to the present state; falsy with problems named."""
+    def refusals(self, **filters: Any) -> Iterator[Refusal]:
+        """The changes that were refused, the newest 10,000 of them; see `rbac.database.refusals` for the filters."""
         with self.context.reading() as connection:
-            return verify(connection, self.id)
+            yield from refusals(connection, self.id, **filters)
+
+    def verify(self, *, head: Head | Iterable[Head] = ()) -> Verification:
+        """Recompute the hash chain and replay the audit to the present state; falsy with problems named.
+
+        `head` is one that was kept outside, or several: whatever was cut off or rewritten since then shows.
+        """
+        with self.context.reading() as connection:
+            return verify(connection, self.id, [head] if isinstance(head, Head) else head)
+
+    def head(self) -> Head:
+        """The present head of the chain, to be kept outside; raises UnknownName when there is no such organization."""
+        with self.context.reading() as connection:
+            found = head_of(connection, self.id)
+        if found is None:
+            raise UnknownName(f"there is no organization {self.id}")
+        return found
 
     # -- Casbin's own API ----------------------------------------------------------------------------------------------
 

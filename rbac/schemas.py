@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from rbac.review.claims import ClaimsFile
-from rbac.review.expectations import TestFile
+from rbac.review.testfile import TestFile
 from rbac.state.shape import StateFile
 from rbac.vocabulary import Distribution, PauseReason, Permission, Role, State
 

@@ -20,7 +20,8 @@ from rbac.database import schema
 from rbac.database.bus import MAX_STALENESS, POLL
 from rbac.database.engine import file_of, open_engine
 from rbac.database.facts import facts_of
-from rbac.database.integrity import damages
+from rbac.database.integrity import damages, skew
+from rbac.database.refusals import recorded
 from rbac.database.work import transaction, writing
 from rbac.deciding import Decider
 from rbac.health import Health, health
@@ -84,9 +85,11 @@ class Store:
     def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> int:
         """Make an organization with its Owner, and the store itself when it is not there yet; returns the revision, 1."""
         name, first = parse_id(organization, "organization"), parse_id(owner, "user")
+        actor, now = parse_id(operator, "operator"), self.context.clock()
         schema.create(self.context.engine)
-        with transaction(self.context.ready()) as works:
-            work = works.found(name, owner=first, actor=parse_id(operator, "operator"), operation="init", at=self.context.clock())
+        engine = self.context.ready()
+        with recorded(engine, name, actor=actor, operation=f"init {first}", at=now), transaction(engine) as works:
+            work = works.found(name, owner=first, actor=actor, operation="init", at=now)
         self.context.wrote(name, work.revision)
         return work.revision
 
@@ -110,11 +113,11 @@ class Store:
         if dry_run:
             return self._plans(state, update=update)
         schema.create(self.context.engine)
-        with transaction(self.context.ready()) as works:
-            imported = [
-                import_organization(works, each, update=update, actor=actor, at=now, progress=progress)
-                for each in sorted(state.organizations, key=lambda each: each.id)
-            ]
+        engine, imported = self.context.ready(), []
+        with recorded(engine, "", actor=actor, operation="import", at=now) as attempt, transaction(engine) as works:
+            for each in sorted(state.organizations, key=lambda each: each.id):
+                attempt.organization = each.id
+                imported.append(import_organization(works, each, update=update, actor=actor, at=now, progress=progress))
         done = [result.done() for result in imported]
         for result in done:
             self.context.wrote(result.organization, result.revision)
@@ -149,7 +152,11 @@ class Store:
         new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
         done = {parse_id(task, "task"): [parse_id(user, "user") for user in users] for task, users in (worked_on or {}).items()}
         actor, now = parse_id(operator, "operator"), self.context.clock()
-        with writing(self.context.ready(), name, actor=actor, actor_kind="operator", operation="record", at=now) as work:
+        engine = self.context.ready()
+        with (
+            recorded(engine, name, actor=actor, operation=f"record project:{where}", at=now),
+            writing(engine, name, actor=actor, actor_kind="operator", operation="record", at=now) as work,
+        ):
             record(work, where, tasks=new, removed=old, worked_on=done)
         self.context.wrote(name, work.revision)
         return work.revision
@@ -159,9 +166,10 @@ class Store:
         return health(self.context)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with what is stored: damage the database admits, then what `verify` finds in each organization."""
+        """What is wrong: damage the database admits, a clock that is off, then what `verify` finds in each organization."""
         with self.context.reading() as connection:
             yield from damages(connection)
+            yield from skew(connection, self.context.clock)
         for name in self.organizations():
             yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
 

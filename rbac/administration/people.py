@@ -10,7 +10,7 @@ from rbac.database.work import Work
 from rbac.errors import Refused
 from rbac.ledger import write
 from rbac.records import MemberRecord, ProjectRecord, Until, in_force
-from rbac.vocabulary import WORKERS, Domain, Permission, Role, State
+from rbac.vocabulary import WORKERS, Permission, Role, State
 
 
 def grant(authority: Authority, user: str, role: Role) -> None:
@@ -56,8 +56,6 @@ def grant_in_project(authority: Authority, user: str, role: Role, project: str, 
     if role not in WORKERS:
         raise Refused(f"{role} cannot be a project role: it is annotator or reviewer")
     place = _project_to_manage(authority, user, project)
-    if not authority.organization().manual_role_management:
-        raise Refused("roles are managed by an identity provider: manual_role_management is off")
     member = authority.active(user)
     if member.role not in WORKERS:
         raise Refused(f"{user} is {member.role}: a project role would be without effect")
@@ -89,9 +87,10 @@ def transfer_ownership(work: Work, to: MemberRecord | None, owner: str, name: st
 
 def _project_to_manage(authority: Authority, user: str, project: str) -> ProjectRecord:
     place = authority.project(project)
-    authority.require(Permission.PROJECT_MEMBER_MANAGE, Domain(place.domain.kind, project))
-    if user == authority.actor:
-        raise Refused("nobody changes their own role or state")
+    authority.require(Permission.PROJECT_MEMBER_MANAGE, place.domain)
+    authority.over(user)
+    if not authority.organization().manual_role_management:
+        raise Refused("roles are managed by an identity provider: manual_role_management is off")
     return place
 
 

@@ -69,13 +69,12 @@ def move_project(authority: Authority, project: str, *, workspace: str) -> None:
     place, target = authority.project(project), authority.workspace(workspace)
     authority.require(Permission.PROJECT_UPDATE, place.domain)
     authority.require(Permission.PROJECT_CREATE, target.domain)
-    if place.workspace == workspace:
-        return
     if target.personal:
         if place.created_by != authority.actor:
             raise Refused(f"{place.domain} was not created by {authority.actor}: only one's own project moves into a personal workspace")
         authority.require(Permission.PROJECT_DELETE, place.domain)
-        _erase(authority.work, t.project_member, place.domain)
+        if place.workspace != workspace:
+            _erase(authority.work, t.project_member, place.domain)
     moved = replace(place, workspace=workspace, personal=target.personal, published=place.published and not target.personal)
     _rewrite(authority, place, moved)
 

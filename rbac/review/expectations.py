@@ -1,4 +1,4 @@
-"""Policy tests as data: the shape of a `*.rbac.yaml` file, and the expectations it comes down to.
+"""What a policy test file comes down to: expectations, each with the line it stands in.
 
 Every kind of check becomes one of two: somebody's request over a state is answered yes or no, or a cell is answered in
 a whole formula. Its one rule: a name that is unknown, in the file or in its state, is an error and never a passed "no".
@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
-
-import msgspec
+from typing import Any, Protocol, TypeVar
 
 from rbac.clock import parse_instant
 from rbac.errors import PolicyError, Problem, UnknownName
 from rbac.facts import Facts
 from rbac.review.formulas import Formula, parse_formula
-from rbac.review.located import Lines, Strict, read_located
+from rbac.review.located import Lines, read_located
 from rbac.review.published import DENIED
+from rbac.review.testfile import Can, Check, Names, TestFile, WhoCan
 from rbac.vocabulary import (
     Decision,
     Kind,
@@ -37,85 +35,8 @@ from rbac.vocabulary import (
 NOON = parse_instant("2026-01-01T12:00:00Z")
 """The present instant of a test file that pins none."""
 
-Names = str | list[str]
 _Path = tuple[str | int, ...]
 _Value = TypeVar("_Value")
-
-
-class About(Strict, frozen=True):
-    """What a request is about besides its domain: a target, a task, and how it arrives."""
-
-    target: str | None = None
-    task: str | None = None
-    via: str = "ui"
-
-
-_NOTHING = About()
-
-
-class Check(Strict, frozen=True, kw_only=True):
-    """What one user may, and may not, in one domain."""
-
-    user: str
-    where: str = msgspec.field(name="in")
-    may: Names = ()  # type: ignore[assignment]
-    may_not: Names = ()  # type: ignore[assignment]
-    about: About = msgspec.field(name="with", default=_NOTHING)
-    because: str = ""
-
-
-class WhoCan(Strict, frozen=True, kw_only=True):
-    """Exactly the members who may, nobody else."""
-
-    permission: str
-    where: str = msgspec.field(name="in")
-    users: list[str]
-    about: About = msgspec.field(name="with", default=_NOTHING)
-    because: str = ""
-
-
-class Can(Strict, frozen=True, kw_only=True):
-    """Exactly the permissions a user has in a domain, no other."""
-
-    user: str
-    where: str = msgspec.field(name="in")
-    permissions: list[str]
-    about: About = msgspec.field(name="with", default=_NOTHING)
-    because: str = ""
-
-
-class When(Strict, frozen=True):
-    """An answer that depends: `{when: created_or_invited & unless_restricted}`."""
-
-    when: str
-
-
-class Cell(Strict, frozen=True, kw_only=True):
-    """The whole answer of one cell, or of several that are answered alike: always, never, or when."""
-
-    role: Names
-    permission: Names
-    answer: str | When
-    because: str = ""
-
-
-class TestFile(Strict, frozen=True, kw_only=True):
-    """A whole file.
-
-    The cells are answered for whoever the guards let pass: `denied` says, for each kind of domain, what nobody may;
-    by default that is what the page denies to everybody.
-    """
-
-    __test__ = False  # pytest: not a class of tests
-
-    clock: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    state: str | dict[str, Any] | None = None
-    organization: str | None = None
-    checks: list[Check] = msgspec.field(default_factory=list)
-    who_can: list[WhoCan] = msgspec.field(default_factory=list)
-    can: list[Can] = msgspec.field(default_factory=list)
-    cells: list[Cell] = msgspec.field(default_factory=list)
-    denied: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Trial(Protocol):

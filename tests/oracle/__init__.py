@@ -1,5 +1,25 @@
-"""The oracle: the specification restated, plainly and slowly. It imports nothing of ours, so that it can be wrong alone.
+"""The specification restated a second time, independent of the program, to compare the program with."""
 
-`cells.answer` decides one cell over flat facts; `decide` derives those facts from a state file's dictionary;
-`change.change` is the pure function behind every change. Whatever the program says is compared with these.
-"""
+from .acme import EXAMPLES, Example, acme
+from .cells import answer, reads
+from .change import OPERATIONS, RefusedByTheSpec, canonical, change
+from .decide import KIND, PERMISSIONS, ROLES, TABLE, NotAQuestion, conditions, decide
+
+__all__ = [
+    "EXAMPLES",
+    "KIND",
+    "OPERATIONS",
+    "PERMISSIONS",
+    "ROLES",
+    "TABLE",
+    "Example",
+    "NotAQuestion",
+    "RefusedByTheSpec",
+    "acme",
+    "answer",
+    "canonical",
+    "change",
+    "conditions",
+    "decide",
+    "reads",
+]

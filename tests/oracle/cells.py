@@ -1,248 +1,344 @@
-"""The table, cell by cell, as the specification has it: 26 rows, five columns, conditions over flat facts.
+"""One cell of the table over flat facts, for exhaustive comparisons; the conditions are stated here a second time.
 
-A fact that is not in the dictionary is not known: a condition that asks for it is false in the table and true among
-the reasons to deny.
+`answer(role, permission, facts)` takes the role whose column is asked, which is the role in force in the domain asked, and a
+dictionary of facts. A key that is absent is a missing fact: a condition that needs it to come out true is false in an allow
+line, and true in a deny line. So a condition has three values, yes, no and unknown (None), joined as usual: no and unknown is
+no, yes or unknown is yes, the negation of unknown is unknown. An allow line needs yes, a deny line is stopped by no only.
+
+`facts["role"]` says the role once more, as the fact that conditions look at: absent, the conditions that look at it miss it.
+`facts["kind"]` is the kind of the domain asked; absent, only created_or_invited, which differs by kind, misses it.
+The other facts:
+
+    plugins_enabled, manual_role_management, tokens_for_annotators_and_reviewers    bool
+    restricted_to              None or a role: the level of the restriction on the very permission
+    created_workspace, workspace_member, personal, workspace_empty                  bool
+    created_project, project_member, published, review_only_assigned                bool
+    distribution               "manual" or "automatic"
+    show_data_manager_to       frozenset of role names
+    assigned_as_annotator, assigned_as_reviewer     bool: at least one task of the project
+    paused                     bool: a pause in force for the user there
+    task_named, task_exists, task_annotator, task_reviewer, task_worked_on          bool
+    target_named, target_known, target_is_user, target_active                       bool
+    target_role                None or the target's role in force in that domain
+    target_created_workspace, target_workspace_member, target_created_project, target_project_member,
+    shares_domain_with_target                                                       bool
+
+created_* are raw, "created_by is that person": that it counts only while the creator is an active member with organization role
+manager or above is added here. A role in force of manager or above always is the organization role.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import Any
 
+from .decide import KIND, ROLES, conditions, rank
+
 Facts = dict[str, Any]
+Truth = bool | None  # None: unknown
 
-ROLES = ("annotator", "reviewer", "manager", "administrator", "owner")
-Y, N = "", None
 
-SETTINGS_OF_BOTH = "access_tokens:configure sso:configure organization_name:configure usage_and_license:view"
-SETTINGS_OF_OWNER = (
-    "security_settings:configure feature_settings:configure permission_settings:configure "
-    "email_notifications:configure support_reports:configure embedding:configure billing:configure"
-)
-PAUSE = "target_may_be_paused"
-ASSIGN = "manual_distribution & target_is_project_member"
-LABEL_BULK = "manual_distribution & data_manager_shown & task_to_label"
-OWN = "own_history & unless_restricted"
-TOKEN = "tokens_allowed & unless_restricted"
-FREE = "unless_restricted"
+# Three-valued logic
 
-# row, permissions, asked in, then AN RE MA AD OW: "" is yes, None is no
-TABLE: list[tuple[Any, ...]] = [
-    (1, "organization_page:view", "organization", N, N, N, Y, Y),
-    (2, "member_role:assign", "organization", N, N, N, "roles_managed_here", "roles_managed_here"),
-    (3, "user:invite", "organization", N, N, N, Y, Y),
-    (4, "activity_log:view", "organization", N, N, N, Y, Y),
-    (5, "model_provider:configure", "organization", N, N, N, Y, Y),
-    (6, SETTINGS_OF_BOTH, "organization", N, N, N, Y, Y),
-    (6, SETTINGS_OF_OWNER, "organization", N, N, N, N, Y),
-    (7, "workspace:create", "organization", N, N, Y, Y, Y),
-    (7, "workspace:view", "workspace", "member", "member", Y, Y, Y),
-    (7, "workspace:update workspace_member:manage", "workspace", N, N, Y, Y, Y),
-    (7, "workspace:delete", "workspace", N, N, "workspace_empty", "workspace_empty", "workspace_empty"),
-    (8, "project:create", "workspace", N, N, Y, Y, Y),
-    (8, "project:view", "project", Y, Y, Y, Y, Y),
-    (8, "project:update project_member:manage", "project", N, N, Y, Y, Y),
-    (8, "project:delete task:delete", "project", N, N, FREE, FREE, Y),
-    (9, "data_manager:view", "project", "data_manager_shown & task_in_data_manager", "data_manager_shown & task_to_review", Y, Y, Y),
-    (10, "project_settings:configure", "project", N, N, Y, Y, Y),
-    (10, "storage:configure webhook:configure", "project", N, N, FREE, FREE, Y),
-    (11, "plugin:view plugin:configure", "project", N, N, "plugins_enabled & unless_restricted", "plugins_enabled", "plugins_enabled"),
-    (12, "project_member:pause", "project", N, N, PAUSE, PAUSE, PAUSE),
-    (13, "data:import", "project", N, N, Y, Y, Y),
-    (14, "data:export", "project", N, N, Y, Y, Y),
-    (15, "task:assign_annotator", "project", N, N, ASSIGN, ASSIGN, ASSIGN),
-    (16, "labeling:access", "project", "task_to_label", Y, Y, Y, Y),
-    (17, "review:access annotation:update", "project", N, "task_to_review", Y, Y, Y),
-    (18, "agreement:monitor", "project", N, "task_to_review", Y, Y, Y),
-    (19, "annotation:verify", "project", N, "task_to_review", Y, Y, Y),
-    (20, "task:assign_reviewer", "project", N, N, "target_may_review", "target_may_review", "target_may_review"),
-    (21, "bulk_labeling:perform", "project", LABEL_BULK, "data_manager_shown & task_to_review", Y, Y, Y),
-    (22, "api:access", "organization", "tokens_allowed", "tokens_allowed", Y, Y, Y),
-    (22, "api_token:create", "organization", TOKEN, TOKEN, FREE, FREE, Y),
-    (23, "project_dashboard:view members_dashboard:view", "project", N, N, FREE, FREE, Y),
-    (24, "annotator_dashboard:view", "organization", OWN, OWN, "own_or_shared_history & unless_restricted", FREE, Y),
-    (25, "prompt:create prompt:evaluate prompt:run prompt:apply", "project", N, N, "not_personal", "not_personal", "not_personal"),
-    (26, "prompt_prediction:view", "project", "task_to_label", "task_to_review", Y, Y, Y),
-]
 
-KIND = {name: kind for _, names, kind, *_ in TABLE for name in names.split()}
-DENY = {
-    "organization": ("unknown_target",),
-    "workspace": ("unknown_target", "foreign_sandbox"),
-    "project": ("unknown_task", "unknown_target", "foreign_sandbox", "paused"),
+def no(value: Truth) -> Truth:
+    return None if value is None else not value
+
+
+def both(*values: Truth) -> Truth:
+    if any(value is False for value in values):
+        return False
+    return None if any(value is None for value in values) else True
+
+
+def either(*values: Truth) -> Truth:
+    if any(value is True for value in values):
+        return True
+    return None if any(value is None for value in values) else False
+
+
+# Facts
+
+
+def is_true(facts: Facts, key: str) -> Truth:
+    return bool(facts[key]) if key in facts else None
+
+
+def equals(facts: Facts, key: str, value: object) -> Truth:
+    return facts[key] == value if key in facts else None
+
+
+def at_least(facts: Facts, key: str, floor: str) -> Truth:
+    """The role under this key is there and is `floor` or above."""
+    if key not in facts:
+        return None
+    role = facts[key]
+    return role is not None and rank(role) >= rank(floor)
+
+
+def one_of(facts: Facts, key: str, *values: str) -> Truth:
+    return facts[key] in values if key in facts else None
+
+
+# Deny lines
+
+
+def unknown_task(f: Facts) -> Truth:
+    return both(is_true(f, "task_named"), no(is_true(f, "task_exists")))
+
+
+def unknown_target(f: Facts) -> Truth:
+    return both(is_true(f, "target_named"), no(is_true(f, "target_known")))
+
+
+def foreign_sandbox(f: Facts) -> Truth:
+    return both(is_true(f, "personal"), no(is_true(f, "created_workspace")))
+
+
+def paused(f: Facts) -> Truth:
+    return both(one_of(f, "role", "annotator", "reviewer"), is_true(f, "paused"))
+
+
+DENY_LINES: dict[str, tuple[Callable[[Facts], Truth], ...]] = {
+    "organization": (unknown_target,),
+    "workspace": (unknown_target, foreign_sandbox),
+    "project": (unknown_task, unknown_target, foreign_sandbox, paused),
 }
 
 
-def cell(role: str, permission: str) -> list[str] | None:
-    """The conditions of one cell, the implied ones first; None where the table says no."""
-    (found,) = [row for row in TABLE if permission in row[1].split()]
-    stated = found[3 + ROLES.index(role)]
-    if stated is None:
+# Conditions
+
+
+def created(f: Facts, place: str) -> Truth:
+    return both(is_true(f, f"created_{place}"), at_least(f, "role", "manager"))
+
+
+def target_created(f: Facts, place: str) -> Truth:
+    return both(is_true(f, f"target_created_{place}"), is_true(f, "target_active"), at_least(f, "target_role", "manager"))
+
+
+def created_or_invited(f: Facts) -> Truth:
+    of_workspace = either(created(f, "workspace"), is_true(f, "workspace_member"))
+    of_project = either(created(f, "project"), is_true(f, "project_member"), of_workspace)
+    if "kind" not in f:
         return None
-    implied = []
-    if found[2] in ("workspace", "project") and role == "manager":
-        implied = ["created_or_invited"]
-    if found[2] == "project" and role in ("annotator", "reviewer"):
-        implied = ["may_enter"]
-    return implied + [name.strip() for name in stated.split("&") if name.strip()]
+    return of_project if f["kind"] == "project" else of_workspace
 
 
-def answer(role: str, permission: str, facts: Facts) -> bool:
-    """Whether an active member with that role in force may, in a domain that exists."""
-    for name in DENY[KIND[permission]]:
-        try:
-            if CONDITIONS[name](facts):
-                return False
-        except KeyError:
-            return False
-    conditions = cell(role, permission)
-    if conditions is None:
-        return False
-    for name in conditions:
-        try:
-            if not CONDITIONS[name](facts):
-                return False
-        except KeyError:
-            return False
-    return True
+def member(f: Facts) -> Truth:
+    return either(is_true(f, "workspace_member"), both(is_true(f, "personal"), is_true(f, "created_workspace")))
 
 
-def at_least(role: str, level: str) -> bool:
-    return ROLES.index(role) >= ROLES.index(level)
+def may_enter(f: Facts) -> Truth:
+    inside = either(is_true(f, "project_member"), is_true(f, "workspace_member"))
+    manual = equals(f, "distribution", "manual")
+    automatic = equals(f, "distribution", "automatic")
+    as_annotator = is_true(f, "assigned_as_annotator")
+    as_reviewer = is_true(f, "assigned_as_reviewer")
+    only_assigned = is_true(f, "review_only_assigned")
+    annotator_finds = either(automatic, both(manual, as_annotator))
+    reviewer_finds = either(no(only_assigned), both(only_assigned, either(as_reviewer, both(manual, as_annotator))))
+    finds_work = either(
+        both(equals(f, "role", "annotator"), annotator_finds),
+        both(equals(f, "role", "reviewer"), reviewer_finds),
+    )
+    return both(inside, is_true(f, "published"), finds_work)
 
 
-# -- reasons to deny
-
-
-def unknown_task(f: Facts) -> Any:
-    return f["task_named"] and not f["task_exists"]
-
-
-def unknown_target(f: Facts) -> Any:
-    return f["target_named"] and not f["target_known"]
-
-
-def foreign_sandbox(f: Facts) -> Any:
-    return f["personal"] and not f["created_workspace"]
-
-
-def paused(f: Facts) -> Any:
-    return f["role"] in ("annotator", "reviewer") and f["paused"]
-
-
-# -- conditions
-
-
-def created_or_invited(f: Facts) -> Any:
-    counts = at_least(f["role"], "manager")
-    workspace = (f["created_workspace"] and counts) or f["workspace_member"]
-    if f["kind"] == "workspace":
-        return bool(workspace)
-    return bool((f["created_project"] and counts) or f["project_member"] or workspace)
-
-
-def member(f: Facts) -> Any:
-    return f["workspace_member"] or (f["personal"] and f["created_workspace"])
-
-
-def may_enter(f: Facts) -> Any:
-    there = f["project_member"] or f["workspace_member"]
-    if not (there and f["published"]):
-        return False
-    manual = f["distribution"] == "manual"
-    if f["role"] == "annotator":
-        return f["assigned_as_annotator"] if manual else True
-    if f["role"] == "reviewer":
-        if not f["review_only_assigned"]:
-            return True
-        return f["assigned_as_reviewer"] or (manual and f["assigned_as_annotator"])
-    return False
-
-
-def data_manager_shown(f: Facts) -> Any:
+def data_manager_shown(f: Facts) -> Truth:
+    if "role" not in f or "show_data_manager_to" not in f:
+        return None
     return f["role"] in f["show_data_manager_to"]
 
 
-def manual_distribution(f: Facts) -> Any:
-    return f["distribution"] == "manual"
+def manual_distribution(f: Facts) -> Truth:
+    return equals(f, "distribution", "manual")
 
 
-def task_to_label(f: Facts) -> Any:
-    if not f["task_named"]:
-        return True
-    if f["distribution"] == "manual":
-        return f["task_annotator"]
-    return f["distribution"] == "automatic"
+def task_to_label(f: Facts) -> Truth:
+    return either(
+        no(is_true(f, "task_named")),
+        both(equals(f, "distribution", "manual"), is_true(f, "task_annotator")),
+        equals(f, "distribution", "automatic"),
+    )
 
 
-def task_in_data_manager(f: Facts) -> Any:
-    if not f["task_named"]:
-        return True
-    if f["distribution"] == "manual":
-        return f["task_annotator"]
-    return f["distribution"] == "automatic" and f["task_worked_on"]
+def task_in_data_manager(f: Facts) -> Truth:
+    return either(
+        no(is_true(f, "task_named")),
+        both(equals(f, "distribution", "manual"), is_true(f, "task_annotator")),
+        both(equals(f, "distribution", "automatic"), is_true(f, "task_worked_on")),
+    )
 
 
-def task_to_review(f: Facts) -> Any:
-    return not f["task_named"] or not f["review_only_assigned"] or f["task_reviewer"]
+def task_to_review(f: Facts) -> Truth:
+    return either(no(is_true(f, "task_named")), no(is_true(f, "review_only_assigned")), is_true(f, "task_reviewer"))
 
 
-def plugins_enabled(f: Facts) -> Any:
-    return f["plugins_enabled"]
+def plugins_enabled(f: Facts) -> Truth:
+    return is_true(f, "plugins_enabled")
 
 
-def unless_restricted(f: Facts) -> Any:
-    level = f["restricted_to"]
-    return level is None or at_least(f["role"], level)
+def unless_restricted(f: Facts) -> Truth:
+    if "restricted_to" not in f:
+        return None
+    return True if f["restricted_to"] is None else at_least(f, "role", f["restricted_to"])
 
 
-def roles_managed_here(f: Facts) -> Any:
-    return f["manual_role_management"]
+def roles_managed_here(f: Facts) -> Truth:
+    return is_true(f, "manual_role_management")
 
 
-def tokens_allowed(f: Facts) -> Any:
-    return f["tokens_for_annotators_and_reviewers"]
+def tokens_allowed(f: Facts) -> Truth:
+    return is_true(f, "tokens_for_annotators_and_reviewers")
 
 
-def own_history(f: Facts) -> Any:
-    return f["target_is_user"]
+def own_history(f: Facts) -> Truth:
+    return both(is_true(f, "target_named"), is_true(f, "target_is_user"))
 
 
-def own_or_shared_history(f: Facts) -> Any:
-    return f["target_is_user"] or f["shares_domain_with_target"]
+def own_or_shared_history(f: Facts) -> Truth:
+    return either(own_history(f), both(is_true(f, "target_named"), is_true(f, "shares_domain_with_target")))
 
 
-def workspace_empty(f: Facts) -> Any:
-    return f["workspace_empty"]
+def workspace_empty(f: Facts) -> Truth:
+    return is_true(f, "workspace_empty")
 
 
-def not_personal(f: Facts) -> Any:
-    return not f["personal"]
+def not_personal(f: Facts) -> Truth:
+    return no(is_true(f, "personal"))
 
 
-def target_is_project_member(f: Facts) -> Any:
-    if not f["target_active"]:
+def target_is_project_member(f: Facts) -> Truth:
+    return both(
+        is_true(f, "target_named"),
+        is_true(f, "target_active"),
+        either(
+            at_least(f, "target_role", "administrator"),
+            target_created(f, "project"),
+            is_true(f, "target_project_member"),
+            target_created(f, "workspace"),
+            is_true(f, "target_workspace_member"),
+        ),
+        no(both(is_true(f, "personal"), no(is_true(f, "target_created_workspace")))),
+    )
+
+
+def target_may_review(f: Facts) -> Truth:
+    return both(target_is_project_member(f), at_least(f, "target_role", "reviewer"))
+
+
+def target_may_be_paused(f: Facts) -> Truth:
+    return both(
+        is_true(f, "target_named"),
+        is_true(f, "target_active"),
+        either(is_true(f, "target_project_member"), is_true(f, "target_workspace_member")),
+        one_of(f, "target_role", "annotator", "reviewer"),
+    )
+
+
+CONDITIONS: dict[str, Callable[[Facts], Truth]] = {
+    "created_or_invited": created_or_invited,
+    "member": member,
+    "may_enter": may_enter,
+    "data_manager_shown": data_manager_shown,
+    "manual_distribution": manual_distribution,
+    "task_to_label": task_to_label,
+    "task_in_data_manager": task_in_data_manager,
+    "task_to_review": task_to_review,
+    "plugins_enabled": plugins_enabled,
+    "unless_restricted": unless_restricted,
+    "roles_managed_here": roles_managed_here,
+    "tokens_allowed": tokens_allowed,
+    "own_history": own_history,
+    "own_or_shared_history": own_or_shared_history,
+    "workspace_empty": workspace_empty,
+    "not_personal": not_personal,
+    "target_is_project_member": target_is_project_member,
+    "target_may_review": target_may_review,
+    "target_may_be_paused": target_may_be_paused,
+}
+
+
+# The cell
+
+
+def answer(role: str, permission: str, facts: Facts) -> bool:
+    kind = KIND[permission]
+    if facts.get("kind", kind) != kind:
+        raise ValueError(f"{permission} is not asked in a domain of the kind {facts['kind']}")
+    if facts.get("role", role) != role:
+        raise ValueError(f"the role in force is {facts['role']}, the column asked is {role}")
+    names = conditions(role, permission)
+    if names is None:
         return False
-    if f["personal"] and not f["target_created_workspace"]:
+    if any(line(facts) is not False for line in DENY_LINES[kind]):
         return False
-    if f["target_role"] in ("administrator", "owner"):
-        return True
-    counts = at_least(f["target_role"], "manager")
-    created = counts and (f["target_created_project"] or f["target_created_workspace"])
-    return bool(created or f["target_project_member"] or f["target_workspace_member"])
+    return all(CONDITIONS[name](facts) is True for name in names)
 
 
-def target_may_review(f: Facts) -> Any:
-    return target_is_project_member(f) and at_least(f["target_role"], "reviewer")
+# What a cell can depend on
+
+READS_OF_DENY_LINES: dict[str, frozenset[str]] = {
+    "organization": frozenset({"target_named", "target_known"}),
+    "workspace": frozenset({"target_named", "target_known", "personal", "created_workspace"}),
+    "project": frozenset(
+        {"task_named", "task_exists", "target_named", "target_known", "personal", "created_workspace", "role", "paused"},
+    ),
+}
+
+_TARGET_IN_PROJECT = frozenset(
+    {
+        "target_named",
+        "target_active",
+        "target_role",
+        "target_created_project",
+        "target_project_member",
+        "target_created_workspace",
+        "target_workspace_member",
+        "personal",
+    },
+)
+
+READS_OF_CONDITIONS: dict[str, frozenset[str]] = {
+    "member": frozenset({"workspace_member", "personal", "created_workspace"}),
+    "data_manager_shown": frozenset({"role", "show_data_manager_to"}),
+    "manual_distribution": frozenset({"distribution"}),
+    "task_to_label": frozenset({"task_named", "distribution", "task_annotator"}),
+    "task_in_data_manager": frozenset({"task_named", "distribution", "task_annotator", "task_worked_on"}),
+    "task_to_review": frozenset({"task_named", "review_only_assigned", "task_reviewer"}),
+    "plugins_enabled": frozenset({"plugins_enabled"}),
+    "unless_restricted": frozenset({"role", "restricted_to"}),
+    "roles_managed_here": frozenset({"manual_role_management"}),
+    "tokens_allowed": frozenset({"tokens_for_annotators_and_reviewers"}),
+    "own_history": frozenset({"target_named", "target_is_user"}),
+    "own_or_shared_history": frozenset({"target_named", "target_is_user", "shares_domain_with_target"}),
+    "workspace_empty": frozenset({"workspace_empty"}),
+    "not_personal": frozenset({"personal"}),
+    "target_is_project_member": _TARGET_IN_PROJECT,
+    "target_may_review": _TARGET_IN_PROJECT,
+    "target_may_be_paused": frozenset(
+        {"target_named", "target_active", "target_project_member", "target_workspace_member", "target_role"},
+    ),
+}
 
 
-def target_may_be_paused(f: Facts) -> Any:
-    there = f["target_project_member"] or f["target_workspace_member"]
-    return f["target_active"] and there and f["target_role"] in ("annotator", "reviewer")
+def _reads_of(condition: str, role: str, kind: str) -> frozenset[str]:
+    if condition == "created_or_invited":
+        keys = {"kind", "role", "created_workspace", "workspace_member"}
+        return frozenset(keys | {"created_project", "project_member"} if kind == "project" else keys)
+    if condition == "may_enter":
+        keys = {"role", "project_member", "workspace_member", "published", "distribution", "assigned_as_annotator"}
+        return frozenset(keys | {"review_only_assigned", "assigned_as_reviewer"} if role == "reviewer" else keys)
+    return READS_OF_CONDITIONS[condition]
 
 
-CONDITIONS = {name: value for name, value in globals().items() if callable(value) and name in {
-    *["unknown_task", "unknown_target", "foreign_sandbox", "paused", "created_or_invited", "member", "may_enter", "data_manager_shown"],
-    *["manual_distribution", "task_to_label", "task_in_data_manager", "task_to_review", "plugins_enabled", "unless_restricted"],
-    *["roles_managed_here", "tokens_allowed", "own_history", "own_or_shared_history", "workspace_empty", "not_personal"],
-    *["target_is_project_member", "target_may_review", "target_may_be_paused"],
-}}  # fmt: skip
+def reads(role: str, permission: str) -> frozenset[str]:
+    """The keys that the cell's answer can depend on; none where the cell is a plain no."""
+    assert role in ROLES
+    names = conditions(role, permission)
+    if names is None:
+        return frozenset()
+    kind = KIND[permission]
+    keys = READS_OF_DENY_LINES[kind]
+    for name in names:
+        keys |= _reads_of(name, role, kind)
+    return keys

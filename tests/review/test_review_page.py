@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import rbac
+from rbac.cli.policy import policy
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "review.md").read_text()
@@ -86,6 +87,17 @@ def test_the_walk_from_edit_to_merge_prints_what_the_page_shows(repository: Repo
             commands += 1
 
     assert commands >= 15
+
+
+EXAMPLES = [example for command in (policy, *policy.commands.values()) for example in command.examples]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("example", sorted(set(EXAMPLES)))
+def test_every_example_of_the_help_runs_in_a_repository(repository: Repository, example: str) -> None:
+    repository.run("git commit -q --allow-empty -m 'Nothing'")
+    done = repository.run(example)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def action() -> dict[str, dict[str, Any]]:
