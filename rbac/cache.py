@@ -118,7 +118,7 @@ class Directory:
 
     def view(self, organization: str, at_least: int = 0) -> View:
         """A source of records at one revision, not before `at_least` if the store has come that far."""
-        mark = self._watch.mark()
+        mark = self._watch.mark(organization)
         shelf = self._shelves.get(organization)
         if shelf is not None:
             revision = shelf.revision  # before the mark: a shelf on its way to a new revision has no mark

@@ -19,7 +19,7 @@ from rbac.database.heads import Head, head_of
 from rbac.database.refusals import Refusal, refusals
 from rbac.deciding import CASBIN
 from rbac.domains import Standing
-from rbac.errors import Denied, UnknownName
+from rbac.errors import Denied, Stale, UnknownName
 from rbac.facts import GivenFacts
 from rbac.members import Membership
 from rbac.past import Past, as_of
@@ -46,11 +46,14 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> bool:
         """Whether `user` may. Raises UnknownName for a name that is none, StoreError when the store cannot answer."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
-        return self.context.ask(self.id, questions.allowed, request, at_least)
+        try:
+            return self.context.ask(self.id, questions.allowed, request, at_least)
+        except Stale:
+            return False
 
     def check(
         self,
@@ -61,11 +64,14 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> Decision:
-        """Like `can`, with the line of the policy that decided, the reason and the revision."""
+        """Like `can`, with the line of the policy that decided, the reason and the revision; 0 where the node is stale."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
-        return self.context.ask(self.id, questions.decide, request, at_least)
+        try:
+            return self.context.ask(self.id, questions.decide, request, at_least)
+        except Stale as stale:
+            return _no(stale)
 
     def require(
         self,
@@ -76,7 +82,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> Decision:
         """Like `check`, but raises Denied instead of returning a no."""
         decision = self.check(user, permission, domain, target=target, task=task, via=via, at_least=at_least)
@@ -84,9 +90,13 @@ class Organization:
             raise Denied(decision)
         return decision
 
-    def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
+    def check_many(self, requests: Iterable[Request], *, at_least: int | str = 0) -> list[Decision]:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
-        return self.context.ask(self.id, questions.decide_many, list(requests), at_least)
+        asked = list(requests)
+        try:
+            return self.context.ask(self.id, questions.decide_many, asked, at_least)
+        except Stale as stale:
+            return [_no(stale)] * len(asked)
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
@@ -102,7 +112,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> tuple[Decision, questions.Looked]:
         """A Decision with every line of that permission and role, each condition's value and each missing fact."""
         request = Request(user, permission, str(domain), target, task, via)
@@ -119,6 +129,10 @@ class Organization:
     def revision(self) -> int:
         """The present revision: the number of changes so far."""
         return self.record().revision
+
+    def token(self, revision: int) -> str:
+        """A revision for `at_least=` that is refused once a restored backup has made another one in its place."""
+        return self.context.token(self.id, revision)
 
     def record(self) -> OrganizationRecord:
         """The organization's own facts; raises UnknownName when there is no such organization."""
@@ -234,3 +248,8 @@ class Organization:
         known = self.context.ask(self.id, lambda _, source, name, asked, now: questions.know(source, name, asked, now), request)
         obj, act = CASBIN[known.permission]
         return str(known.subject), known.path, obj, act, known.facts or GivenFacts(kind=known.permission.kind)
+
+
+def _no(stale: Stale) -> Decision:
+    """What a node says to a question when it has not heard from the database for too long."""
+    return Decision(False, str(stale), None, None, 0)
