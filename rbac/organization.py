@@ -18,6 +18,7 @@ from rbac.deciding import CASBIN
 from rbac.domains import Standing
 from rbac.errors import Denied, UnknownName
 from rbac.facts import GivenFacts
+from rbac.many import decide_many
 from rbac.members import Membership
 from rbac.questions import Permissions
 from rbac.records import MemberRecord, OrganizationRecord
@@ -82,7 +83,7 @@ class Organization:
 
     def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
-        return self.context.ask(self.id, questions.decide_many, list(requests), at_least)
+        return self.context.ask(self.id, decide_many, list(requests), at_least)
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
