@@ -145,3 +145,11 @@ def test_every_kind_of_change_is_followed(acme: Organization) -> None:
         change()
 
         assert acme.can(*question) is answer, question
+
+
+def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organization) -> None:
+    rita, andy = acme.member("rita"), acme.member("andy")
+
+    assert rita is not None and andy is not None
+    assert next(iter(rita.workspaces)) is next(iter(andy.workspaces))
+    assert rita.pauses is andy.pauses
