@@ -23,6 +23,7 @@ from rbac.review.diagrams import Node
 from rbac.review.diff import CellChange
 from rbac.review.points import places_of
 from rbac.review.space import Space, space
+from rbac.roles import Subject
 from rbac.store import Store
 from rbac.vocabulary import Domain, Kind, Permission, Request, Role, State
 
@@ -109,7 +110,7 @@ class _Reader:
     def _look_at_strangers(self, record: OrganizationRecord, domain: Domain, place: Place) -> None:
         """Somebody of each role with nothing to do with the domain. In the organization nobody is a stranger."""
         for role, permission in self._cells(domain) if domain.kind is not Kind.ORGANIZATION else ():
-            nobody = MemberRecord("", role, State.ACTIVE, {}, {}, {}, {}, {}, {})
+            nobody = MemberRecord("", role, State.ACTIVE, {}, {}, {}, {}, Subject("", role), {})
             facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now)
             found = self._ways(facts, (role, permission))
             if any(found):

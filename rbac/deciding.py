@@ -66,7 +66,8 @@ class Decider:
         compiled = self.casbin.compiled  # now, and not at the first request, where threads may come together
         if not compiled:
             raise PolicyError([Problem(self.model.file, 1, 1, f"the matcher cannot be compiled: {compiled.reason}")])
-        if self.model.text != PACKAGED.read_text():
+        self.packaged = self.model.text == PACKAGED.read_text()
+        if not self.packaged:
             self._probe()
 
     def assemble(self, roles: DomainRoles, *, stock: bool = False, adapter: Any = None) -> Any:

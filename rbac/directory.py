@@ -7,6 +7,7 @@ query reads tasks or members in bulk. Its one rule: reads only, and every value 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
@@ -43,9 +44,9 @@ from rbac.records import (
     Place,
     ProjectRecord,
     TaskRecord,
-    Until,
     WorkspaceRecord,
 )
+from rbac.roles import Subject
 from rbac.vocabulary import MANAGER_OR_ABOVE, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
 
 _ORGANIZATION: BindParameter[str] = bindparam("organization")
@@ -55,6 +56,10 @@ _TASK: BindParameter[str] = bindparam("task")
 _TARGET: BindParameter[str] = bindparam("target")
 _NOW: BindParameter[int] = bindparam("now")
 
+
+_ENDS = frozenset({"w", "p"})
+_NONE: dict[str, Any] = {}
+"""What every member without any shares; nobody writes to it."""
 
 Reads = Mapping[tuple[Role, Permission], frozenset[str]]
 """Which facts decide which cell, as the policy says: only those are looked up."""
@@ -135,27 +140,20 @@ class Snapshot:
     def member(self, user: str) -> MemberRecord | None:
         """A member with everything that hangs on them, in one query; None for whoever is not one."""
         rows = self._all(_member_query, user=parse_id(user, "user"))
-        workspaces: dict[str, Until] = {}
-        projects: dict[str, Until] = {}
-        project_roles: dict[str, tuple[Role | None, Until]] = {}
-        pauses: dict[str, tuple[str, Until]] = {}
+        links: dict[str, dict[str, Any]] = {}
         role, state, self.seen = None, None, None
         for part, where, word, until in rows:
             if part == "v":
                 self.seen = until
             elif part == "m":
                 role, state = Role(word) if word else None, State(where)
-            elif part == "w":
-                workspaces[where] = until
-            elif part == "p":
-                projects[where] = until
-            elif part == "r":
-                project_roles[where] = Role(word), until
-            else:
-                pauses[where] = word, until
+            else:  # hundreds of members share a domain: its id is kept once
+                value = until if part in _ENDS else (Role(word) if part == "r" else word, until)
+                links.setdefault(part, {})[intern(where)] = value
         if state is None:
             return None
-        return MemberRecord(user, role, state, workspaces, projects, project_roles, pauses, {}, {})
+        workspaces, projects, roles, pauses = (links.get(part, _NONE) for part in "wprx")
+        return MemberRecord(user, role, state, workspaces, projects, roles, pauses, Subject(user, role), {})
 
     def place(self, domain: str) -> Place | None:
         """The facts of the domain at an address, None when there is no such domain."""

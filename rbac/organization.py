@@ -21,6 +21,7 @@ from rbac.deciding import CASBIN
 from rbac.domains import Standing
 from rbac.errors import Denied, Stale, UnknownName
 from rbac.facts import GivenFacts
+from rbac.many import decide_many
 from rbac.members import Membership
 from rbac.past import Past, as_of
 from rbac.questions import Permissions
@@ -94,7 +95,7 @@ class Organization:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
         asked = list(requests)
         try:
-            return self.context.ask(self.id, questions.decide_many, asked, at_least)
+            return self.context.ask(self.id, decide_many, asked, at_least)
         except Stale as stale:
             return [_no(stale)] * len(asked)
 

@@ -6,7 +6,7 @@ exists. Its one rule: whatever is not known ends in a "no" with a reason, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -101,11 +101,6 @@ def allowed(decider: Decider, source: Source, organization: str, request: Reques
 def decide(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> Decision:
     """Casbin's answer with the policy's reason."""
     return decision_of(decider, look(decider, source, organization, request, now), revision_of(source))
-
-
-def decide_many(decider: Decider, source: Source, organization: str, requests: Sequence[Request], now: Instant) -> list[Decision]:
-    """One Decision a request, in order, all from one revision."""
-    return [decide(decider, source, organization, request, now) for request in requests]
 
 
 def look_and_decide(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> tuple[Decision, Looked]:

@@ -102,8 +102,8 @@ class MemberRecord:
 
     `role` is the organization role (the Owner's is owner), None for an invited member. The dictionaries go from the
     id of a workspace or project to when it ends, and for project roles and pauses to what it is and when it ends.
-    `subjects` and `assigned` are filled as they are asked for: this user as Casbin's `sub` with a role, and whether
-    they have a task in a project as annotator, and as reviewer.
+    `own` is this user as Casbin's `sub` with that role. `assigned` is filled as it is asked for: whether they have a task
+    in a project as annotator, and as reviewer. Ids are interned and empty dictionaries shared: there are millions.
     """
 
     user: str
@@ -113,7 +113,7 @@ class MemberRecord:
     projects: dict[str, Until]
     project_roles: dict[str, tuple[Role | None, Until]]
     pauses: dict[str, tuple[str, Until]]
-    subjects: dict[Role, Subject]
+    own: Subject
     assigned: dict[str, tuple[bool, bool]]
 
     @property
@@ -136,12 +136,7 @@ class MemberRecord:
 
     def subject(self, role: Role | None) -> Subject:
         """This user as Casbin's `sub`, with that role in force."""
-        if role is None:
-            return Subject(self.user, None)
-        found = self.subjects.get(role)
-        if found is None:
-            found = self.subjects[role] = Subject(self.user, role)
-        return found
+        return self.own if role is self.role else Subject(self.user, role)
 
     def in_workspace(self, workspace: str, now: Instant) -> bool:
         """Whether a membership of that workspace is in force."""

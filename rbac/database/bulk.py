@@ -6,6 +6,7 @@ One rule: the same rows are refused, with the same errors, as one by one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
@@ -21,15 +22,20 @@ def insert_many(connection: Connection, table: Table[Any], rows: Sequence[Mappin
 
     Belongs inside `changing` or a unit of work: COPY does not begin a transaction that SQLAlchemy would know of.
     """
-    if is_sqlite(connection) or len(rows) < _FEW:
+    if len(rows) < _FEW:
         if rows:
             connection.execute(insert(table), [*rows])
         return
     quoted = connection.dialect.identifier_preparer
     names = list(rows[0])
-    statement = f"COPY {quoted.format_table(table)} ({', '.join(quoted.format_column(table.c[name]) for name in names)}) FROM STDIN"
+    columns = f"{quoted.format_table(table)} ({', '.join(quoted.format_column(table.c[name]) for name in names)})"
+    values = list(map(itemgetter(*names), rows)) if len(names) > 1 else [(row[names[0]],) for row in rows]
+    if is_sqlite(connection):
+        # past SQLAlchemy's work on every row; our columns are texts, whole numbers and booleans, which SQLite takes as they are
+        connection.exec_driver_sql(f"INSERT INTO {columns} VALUES ({', '.join('?' * len(names))})", values)
+        return
     driver: Any = connection.connection.driver_connection
-    _copy(driver, statement, [[row[name] for name in names] for row in rows])
+    _copy(driver, f"COPY {columns} FROM STDIN", values)
 
 
 def _copy(driver: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
