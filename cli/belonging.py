@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rbac.cli import complete, output
+from rbac.cli import complete, output, past
 from rbac.cli.context import Session, current
 from rbac.cli.errors import No
 from rbac.cli.verbs import verb
@@ -18,45 +18,54 @@ if TYPE_CHECKING:
     from rbac.members import Membership
 
 
-@verb("rbac roles andy", "rbac roles rita --json")
+@verb("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 1")
 @click.argument("user", shell_complete=complete.users)
+@past.as_of
 @current
-def roles(session: Session, user: str) -> None:
+def roles(session: Session, user: str, moment: str | None) -> None:
     """Where USER belongs, with which role, until when.
 
     Lists the organization and each domain USER is a member of, created, or reaches through its workspace, with the
     role in force there, project roles and pauses.
     """
-    organization = session.existing()
+    then = None if moment is None else past.then(session.existing(), moment)
+    organization = then or session.existing()
     member, found = organization.member(user), organization.standings(user)
     if member is None:
-        raise No(f"{user} is no member of {organization.id}")
+        raise No(f"{user} {'is' if then is None else 'was'} no member of {organization.id}")
     if session.json:
         domains = [_standing_data(each) for each in found]
-        output.as_json({"user": user, "state": member.state, "role": member.role, "domains": domains})
+        when = {} if then is None else past.as_data(then)
+        output.as_json({"user": user, "state": member.state, "role": member.role, "domains": domains, **when})
     else:
         click.echo(f"{user} is {member.state} in {organization.id}" + (f", {member.role}" if member.role else ""))
         output.table(("domain", "role in force", "member", "until", "note"), map(_standing_row, found))
+        if then is not None:
+            past.show(then)
 
 
-@verb("rbac members project:p1", "rbac members organization --json")
+@verb("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 1")
 @click.argument("domain", shell_complete=complete.domains)
+@past.as_of
 @current
-def members(session: Session, domain: str) -> None:
+def members(session: Session, domain: str, moment: str | None) -> None:
     """Who is in DOMAIN, with which role, until when.
 
     Shows the role in force there, whether the membership is direct or inherited from the workspace, and who is paused.
     With --json one object a line.
     """
-    organization, where = session.existing(), parse_domain(domain)
-    if organization.role_of(organization.owner, where) is None:
-        raise No(f"there is no {where} in {organization.id}")
+    then, where = None if moment is None else past.then(session.existing(), moment), parse_domain(domain)
+    organization = then or session.existing()
+    if organization.owner is None or organization.role_of(organization.owner, where) is None:
+        raise No(f"there {'is' if then is None else 'was'} no {where} in {organization.id}")
     if session.json:
         for each in organization.members(where):
-            output.as_json(_membership_data(each, where))
+            output.as_json({**_membership_data(each, where), **({} if then is None else past.as_data(then))})
     else:
         columns = ("user", "role in force", "member", "until", "note")
         output.table(columns, (_membership_row(each) for each in organization.members(where)))
+        if then is not None:
+            past.show(then)
 
 
 def _standing_row(each: Standing) -> tuple[str, ...]:
@@ -89,7 +98,9 @@ def _standing_data(each: Standing) -> dict[str, Any]:
 
 
 def _membership_row(each: Membership) -> tuple[str, ...]:
-    notes = [*([] if each.role else [str(each.state)]), *(["paused"] if each.paused else [])]
+    notes = [] if each.role else [str(each.state)]
+    notes += [_ending("this role", each.role_until)] if each.role_until is not None else []
+    notes += [_ending("paused", each.paused_until)] if each.paused else []
     return each.user, str(each.role or ""), "direct" if each.direct else "inherited", output.until(each.until), ", ".join(notes)
 
 
@@ -102,6 +113,8 @@ def _membership_data(each: Membership, domain: Domain) -> dict[str, Any]:
         "direct": each.direct,
         "until": output.ended(each.until),
         "paused": each.paused,
+        "paused_until": output.ended(each.paused_until),
+        "role_until": output.ended(each.role_until),
     }
 
 

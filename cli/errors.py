@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import click
 
-from rbac.errors import Conflict, Denied, PolicyError, RBACError, Refused, StateError, StoreError, UnknownName
+from rbac.errors import Conflict, Denied, PolicyError, RBACError, Refused, Stale, StateError, StoreError, UnknownName
 
 NO = 1
 USAGE = 2
@@ -38,6 +38,7 @@ CODES: dict[type[Exception], int] = {
     Refused: 4,
     Conflict: 5,
     StoreError: 6,
+    Stale: 6,
 }
 """Exit codes by error, the same for every command; 0 is yes, done, clean."""
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rbac.cli import complete, explaining, output, tables
+from rbac.cli import complete, explaining, output, past, tables
 from rbac.cli.context import Session, current
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
 from rbac.cli.verbs import verb
 from rbac.errors import UnknownName
 from rbac.vocabulary import Via
+
+if TYPE_CHECKING:
+    from rbac.past import Past
 
 _Function = Callable[..., Any]
 
@@ -47,61 +50,92 @@ def _all(*parts: _Function) -> _Function:
     "rbac check andy data:export project:p1",
     "rbac check max annotator_dashboard:view organization --target andy",
     "rbac check andy labeling:access project:p1 --via api --json",
+    "rbac check max data:export project:p1 --as-of 1",
     "rbac check --from requests.jsonl",
 )
-@_all(*_question(required=False), *_DETAILS)
+@_all(*_question(required=False), *_DETAILS, past.as_of)
 @click.option(
     "--from", "file", metavar="FILE", help="Answer request lines, one JSON object each; - is stdin.", shell_complete=complete.files
 )
 @current
-def check(session: Session, /, user: str | None, permission: str | None, domain: str | None, file: str | None, **details: Any) -> None:
+def check(
+    session: Session, /, user: str | None, permission: str | None, domain: str | None, file: str | None, moment: str | None, **details: Any
+) -> None:
     """Whether USER may do PERMISSION in DOMAIN, and why.
 
     Exit 0 for yes, 1 for no. DOMAIN is organization, workspace:ID or project:ID. With --from, one JSON object is printed
-    for each line read, in order, and the first bad line ends the run with exit 2.
+    for each line read, in order, and the first bad line ends the run with exit 2. With --as-of the facts are those of
+    then and the policy is the present one, unless --policy names another; the answer says which.
     """
     details = {name: value for name, value in details.items() if value is not None}
     if file is not None:
         if user is not None or details:
             raise click.UsageError("--from takes its questions from the file alone")
-        return _stream(session, file)
+        return _stream(session, file, moment)
     if user is None or permission is None or domain is None:
         raise click.UsageError("name USER, PERMISSION and DOMAIN, or --from FILE")
-    decision = session.organization().check(user, permission, domain, **details)
+    then = _then(session, moment, details)
+    decision = (then or session.organization()).check(user, permission, domain, **details)
     if session.json:
-        output.as_json(asdict(decision))
+        output.as_json({**asdict(decision), **_when(then)})
     else:
         click.echo(f"{'yes' if decision else 'no'}: {decision.reason}")
+        if then is not None:
+            past.show(then, session)
     return _exit(bool(decision))
 
 
-def _stream(session: Session, file: str) -> None:
-    organization = session.organization()
+def _stream(session: Session, file: str, moment: str | None) -> None:
+    then = _then(session, moment, {})
+    asked = then or session.organization()
     for place, line in read_requests(file):
+        details: dict[str, Any] = {"target": line.target, "task": line.task, "via": line.via}
+        if then is None:
+            details["at_least"] = line.at_least
+        elif line.at_least > then.revision:
+            raise UnknownName(f"{place}: revision {then.revision} is asked about, and at_least is {line.at_least}")
         try:
-            decision = organization.check(
-                line.user, line.permission, line.domain, target=line.target, task=line.task, via=line.via, at_least=line.at_least
-            )
+            decision = asked.check(line.user, line.permission, line.domain, **details)
         except UnknownName as error:
             raise UnknownName(f"{place}: {error}") from None
-        output.as_json(asdict(decision))
+        output.as_json({**asdict(decision), **_when(then)})
 
 
-@verb("rbac explain andy bulk_labeling:perform project:p1", "rbac explain max project:delete project:p4 --json")
-@_all(*_question(required=True), *_DETAILS)
+def _then(session: Session, moment: str | None, details: dict[str, Any]) -> Past | None:
+    """The organization as --as-of asks for it; None without."""
+    if moment is None:
+        return None
+    if "at_least" in details:
+        raise click.UsageError("--as-of names the moment, --at-least has nothing to add")
+    return past.then(session.organization(), moment)
+
+
+def _when(then: Past | None) -> dict[str, Any]:
+    return {} if then is None else {**past.as_data(then), **past.policy_data(then)}
+
+
+@verb(
+    "rbac explain andy bulk_labeling:perform project:p1",
+    "rbac explain max project:delete project:p4 --json",
+    "rbac explain max data:export project:p1 --as-of 1",
+)
+@_all(*_question(required=True), *_DETAILS, past.as_of)
 @current
-def explain(session: Session, /, user: str, permission: str, domain: str, **details: Any) -> None:
+def explain(session: Session, /, user: str, permission: str, domain: str, moment: str | None, **details: Any) -> None:
     """The same answer with every line looked at.
 
     Shows the role in force and where it comes from, each line of that permission and role, the value of each condition
     and the fact that was missing.
     """
     details = {name: value for name, value in details.items() if value is not None}
-    decision, looked = session.organization().look(user, permission, domain, **details)
+    then = _then(session, moment, details)
+    decision, looked = (then or session.organization()).look(user, permission, domain, **details)
     if session.json:
-        output.as_json({**asdict(decision), **explaining.as_data(looked)})
+        output.as_json({**asdict(decision), **explaining.as_data(looked), **_when(then)})
     else:
         click.echo(f"{'yes' if decision else 'no'}: {decision.reason}")
+        if then is not None:
+            past.show(then, session)
         explaining.show(looked, session.store().policy.file)
     _exit(bool(decision))
 

@@ -87,18 +87,22 @@ def export(session: Session) -> None:
 def doctor(session: Session) -> None:
     """Look for what is wrong, here and in the store.
 
-    Two distributions of Casbin in one environment, the schema, damage of the database, rows that point nowhere, and
-    each organization's audit replayed to its present state. Exit 1 on findings.
+    Two distributions of Casbin in one environment, the schema, how changes are heard of, the clocks, damage of the
+    database, rows that point nowhere, and each organization's audit replayed to its present state. Exit 1 on findings.
     """
     store = session.store()
     health = store.health()
-    problems = [*_clash(), *store.problems()]
+    problems = [*health.problems, *store.problems()]
     if session.json:
-        output.as_json({"store": health.place, "schema": health.schema, "organizations": health.organizations, "problems": problems})
+        named = {"store": health.place, "schema": health.schema, "epoch": health.epoch, "organizations": health.organizations}
+        bus = {} if health.bus is None else {"bus": health.bus.state, "lag": health.bus.lag, "skew": health.skew}
+        output.as_json({**named, **bus, "problems": problems})
     else:
         click.echo(f"store {health.place}, schema {health.schema}")
         for name, revision in health.organizations.items():
             click.echo(f"{name} is at revision {revision}")
+        if health.bus is not None and health.bus.lag is not None and health.skew is not None:
+            click.echo(f"this node is {health.bus.state}, it heard {health.bus.lag:.1f} s ago; its clock is {health.skew:+.1f} s off")
         for problem in problems:
             click.echo(f"problem: {problem}")
         click.echo(_counted(len(problems), "problem"))
@@ -106,7 +110,7 @@ def doctor(session: Session) -> None:
         click.get_current_context().exit(NO)
 
 
-@verbs("rbac db upgrade", name="db")
+@verbs("rbac db upgrade", "rbac db restored", name="db")
 def db() -> None:
     """The store itself."""
 
@@ -124,18 +128,18 @@ def upgrade(session: Session) -> None:
         click.echo(f"store {health.place}, schema {health.schema}")
 
 
-def _clash() -> Iterator[str]:
-    """Two distributions that overwrite each other's files."""
-    from importlib.metadata import PackageNotFoundError, version
+@verb("rbac db restored", under=db)
+@current
+def restored(session: Session) -> None:
+    """Begin a new life of the store after a restore.
 
-    found = []
-    for name in ("casbin", "pycasbin"):
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    if len(found) > 1:
-        yield f"{' and '.join(found)} are both installed and overwrite each other: uninstall both, then install casbin"
+    For a backup that was restored, and for rows repaired by hand: every node empties its memory at its next look.
+    """
+    epoch = session.store().restored()
+    if session.json:
+        output.as_json({"epoch": epoch})
+    else:
+        click.echo(f"a new life of the store begins: {epoch}")
 
 
 @contextmanager

@@ -20,10 +20,12 @@ from rbac import tables as t
 from rbac.administration.authority import Authority
 from rbac.clock import parse_instant
 from rbac.context import Context
+from rbac.database.refusals import Attempt, recorded
 from rbac.database.work import writing
 from rbac.directory import Snapshot
 from rbac.errors import Conflict, Refused, UnknownName
 from rbac.records import Until
+from rbac.text import plain
 from rbac.vocabulary import Domain, Kind, parse_domain, parse_id, parse_permission, parse_role
 
 Moment = str | datetime | None
@@ -36,6 +38,7 @@ class Acting:
     Each call is a transaction of its own and returns the new revision; inside a `with` block all calls together are
     one transaction and one revision, and an exception undoes them all. `expect` refuses with Conflict when the
     organization is at another revision; `key` makes a retry harmless: a key that was used returns its revision.
+    What is refused is recorded once the transaction is over, also when the block went on after it.
     """
 
     def __init__(self, context: Context, organization: str, actor: str, *, expect: int | None, key: str | None) -> None:
@@ -131,7 +134,9 @@ class Acting:
     def create_workspace(self, workspace: str, *, personal: bool = False) -> int:
         """Make a workspace, or with `personal` the actor's own sandbox."""
         name = parse_id(workspace, "workspace")
-        return self._do(lambda a: change.create_workspace(a, name, personal=personal), "create_workspace", name, personal)
+        return self._do(
+            lambda a: change.create_workspace(a, name, personal=personal), "create_workspace", name, "personal" if personal else None
+        )
 
     def delete_workspace(self, workspace: str) -> int:
         """Delete an empty workspace."""
@@ -195,26 +200,30 @@ class Acting:
 
     @contextmanager
     def _begin(self) -> Iterator[_Batch]:
-        context = self._context
-        now = context.clock()
-        with writing(context.ready(), self._organization, actor=self._actor, actor_kind="member", operation="", at=now) as work:
-            batch = _Batch(Authority(work, context.decider, self._actor, now), self._key)
+        context, organization, actor = self._context, self._organization, self._actor
+        engine, now = context.ready(), context.clock()
+        with (
+            recorded(engine, organization, actor=actor, at=now) as attempt,
+            writing(engine, organization, actor=actor, actor_kind="member", operation="", at=now) as work,
+        ):
+            batch = _Batch(Authority(work, context.decider, actor, now), attempt, self._key)
             if batch.replayed is None and self._expect is not None and work.revision != self._expect:
-                message = f"{self._organization} is at revision {work.revision}, not at {self._expect}: look again"
+                message = f"{organization} is at revision {work.revision}, not at {self._expect}: look again"
                 raise Conflict(message, expected=self._expect, found=work.revision)
             yield batch
             batch.close()
         batch.revision = work.revision if batch.replayed is None else batch.replayed
-        context.wrote(self._organization, work.revision)
+        context.wrote(organization, work.revision)
 
 
 class _Batch:
     """The changes of one unit of work; lives as long as its transaction, and knows its revision afterwards."""
 
-    def __init__(self, authority: Authority, key: str | None) -> None:
+    def __init__(self, authority: Authority, attempt: Attempt, key: str | None) -> None:
         self.revision = authority.work.revision
         self.replayed: int | None = None
         self._authority = authority
+        self._attempt = attempt
         self._key = key
         self._names: list[str] = []
         self._said: list[str] = [authority.actor]
@@ -226,13 +235,17 @@ class _Batch:
     def make(self, change: Callable[[Authority], None], operation: str, arguments: tuple[object, ...]) -> int:
         """Make one change; the revision it will have once the unit of work commits."""
         self._said.append(" ".join(map(str, (operation, *arguments))))
+        self._attempt.operation = " ".join(str(each) for each in (operation, *arguments) if each is not None)
         if self.replayed is not None:
             return self.replayed
         work = self._authority.work
         before = work.changes
         try:
             change(self._authority)
-        except (Refused, UnknownName):
+        except Refused as error:
+            self._attempt.refused(error)
+            raise
+        except UnknownName:
             raise
         except BaseException:
             self._broken = True
@@ -263,18 +276,13 @@ class _Batch:
 
 def transfer_ownership(context: Context, organization: str, *, to: str, ticket: str, operator: str) -> int:
     """Make `to` the Owner of an organization, as an operator with a ticket; returns the revision."""
-    for value, what in ((ticket, "ticket"), (operator, "operator")):
-        if not value or not value.isprintable() or not value.isascii() or len(value) > 255:
-            raise UnknownName(f"a {what} is 1 to 255 printable ASCII characters, not {value!r}")
-    with writing(
-        context.ready(),
-        organization,
-        actor=operator,
-        actor_kind="operator",
-        operation="transfer_ownership",
-        ticket=ticket,
-        at=context.clock(),
-    ) as work:
+    if not ticket or plain(ticket, 255) != ticket:
+        raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {ticket!r}")
+    engine, actor, now, operation = context.ready(), parse_id(operator, "operator"), context.clock(), "transfer_ownership"
+    with (
+        recorded(engine, organization, actor=actor, operation=f"{operation} {to} {ticket}", at=now),
+        writing(engine, organization, actor=actor, actor_kind="operator", operation=operation, ticket=ticket, at=now) as work,
+    ):
         snapshot = Snapshot(work.connection, organization, context.decider.policy.reads)
         record = snapshot.organization()
         assert record is not None, "the unit of work has locked it"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from sqlalchemy import Connection
 
@@ -26,7 +27,7 @@ from rbac.roles import Subject
 from rbac.store import Store
 from rbac.vocabulary import Domain, Kind, Permission, Request, Role, State
 
-_EVERY_FACT = dict.fromkeys(Permission, frozenset(VALUES))
+_EVERY_FACT = dict.fromkeys(product(Role, Permission), frozenset(VALUES))
 _OPEN = frozenset(name for name in VALUES if name.startswith(("target_", "task_")) or name == "shares_domain_with_target")
 """Facts about whatever target or task a question may name."""
 

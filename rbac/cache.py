@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 
 from rbac.database.engine import reading
 from rbac.database.freshness import Mark, Watch
-from rbac.directory import Reads, Snapshot, Stand, gather
+from rbac.directory import ASSIGNED, Reads, Snapshot, Stand, gather
 from rbac.records import NOTHING_ELSE, Asked, Instant, MemberRecord, OrganizationRecord, Place, ProjectRecord, TaskRecord
-from rbac.vocabulary import WORKERS, Kind, Permission, Request, Role
+from rbac.vocabulary import Kind, Permission, Request, Role
 
 CAPACITY = 500_000
 """How many facts are kept unless a store is opened with another number: a member counts one and one a membership."""
@@ -118,7 +118,7 @@ class Directory:
 
     def view(self, organization: str, at_least: int = 0) -> View:
         """A source of records at one revision, not before `at_least` if the store has come that far."""
-        mark = self._watch.mark()
+        mark = self._watch.mark(organization)
         shelf = self._shelves.get(organization)
         if shelf is not None:
             revision = shelf.revision  # before the mark: a shelf on its way to a new revision has no mark
@@ -190,9 +190,10 @@ class View:
         return found
 
     def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
-        if request.target is None and request.task is None and role not in WORKERS:
+        reads = self._directory.reads[role, permission]
+        if request.target is None and request.task is None and ASSIGNED.isdisjoint(reads):
             return NOTHING_ELSE
-        return gather(self, self._directory.reads[permission], request, user, place, role, now)
+        return gather(self, reads, request, user, place, now)
 
     def task(self, task: str, project: str, user: str) -> TaskRecord:
         with self._read() as snapshot:

@@ -8,22 +8,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
+from rbac import tables as t
 from rbac.cache import CAPACITY, Directory, Moved
 from rbac.clock import Clock
 from rbac.database import schema
+from rbac.database.bus import MAX_STALENESS, POLL, Bus, Following
 from rbac.database.engine import reading
 from rbac.database.freshness import watch
 from rbac.deciding import Decider
 from rbac.directory import Snapshot, Source
-from rbac.errors import StoreError
+from rbac.errors import StoreError, UnknownName
 from rbac.questions import revision_of
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
 
 _TRIES = 4
+_SEAL = 16  # characters of the hash in a token
 
 
 class Context:
@@ -32,12 +35,20 @@ class Context:
     Nothing is contacted before the first question, which looks once whether the store is there, ours, and current.
     """
 
-    def __init__(self, engine: Engine, decider: Decider, clock: Clock, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        decider: Decider,
+        clock: Clock,
+        capacity: int = CAPACITY,
+        poll: float = POLL,
+        max_staleness: float = MAX_STALENESS,
+    ) -> None:
         self.engine = engine
         self.decider = decider
         self.clock = clock
         self._checked = False
-        self._watch = watch(engine)
+        self._watch = watch(engine, poll=poll, max_staleness=max_staleness)
         self._directory = None if self._watch is None else Directory(engine, self._watch, decider.policy.reads, capacity)
         _contexts.add(self)
 
@@ -53,7 +64,7 @@ class Context:
         organization: str,
         question: Callable[[Decider, Source, str, _Asked, int], _Answer],
         asked: _Asked,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> _Answer:
         """The answer to a question over records of one revision, not before `at_least`.
 
@@ -62,6 +73,8 @@ class Context:
         """
         if not self._checked:
             self.ready()
+        if type(at_least) is not int:
+            at_least = self._same_history(organization, str(at_least))
         if self._directory is not None:
             for _ in range(_TRIES):
                 view = self._directory.view(organization, at_least)
@@ -76,6 +89,28 @@ class Context:
             if at_least and revision_of(source) < at_least:
                 raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
             return question(self.decider, source, organization, asked, self.clock())
+
+    def token(self, organization: str, revision: int) -> str:
+        """A revision with the hash that seals it; raises StoreError when it has not been reached."""
+        with self.reading() as connection:
+            query = select(t.audit.c.hash).where(t.audit.c.organization == organization, t.audit.c.revision == revision)
+            found = connection.execute(query).scalar_one_or_none()
+        if found is None:
+            raise StoreError(f"revision {revision} of {organization} has not been reached")
+        return f"{revision}@{found[:_SEAL]}"
+
+    def _same_history(self, organization: str, token: str) -> int:
+        """The revision of a token; raises StoreError when this store's history has another one at that place."""
+        revision, at, seal = token.partition("@")
+        if not (revision.isascii() and revision.isdecimal() and len(revision) < 19 and at and len(seal) == _SEAL):
+            raise UnknownName(f"{token!r} is no revision: write a number, or what `token` gave")
+        if self.token(organization, int(revision)) != token:
+            raise StoreError(f"revision {token} of {organization} belongs to another life of this store: a backup was restored since")
+        return int(revision)
+
+    def bus(self, patience: float = 0.0) -> Bus | None:
+        """How this node hears of changes, None on SQLite, which is looked at; with `patience` it starts to listen first."""
+        return self._watch.bus(patience) if isinstance(self._watch, Following) else None
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: its next answer is not from before."""

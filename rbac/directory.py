@@ -37,7 +37,6 @@ from sqlalchemy.sql.elements import BindParameter
 from rbac import tables as t
 from rbac.errors import StoreError
 from rbac.records import (
-    NOTHING_ELSE,
     Asked,
     Instant,
     MemberRecord,
@@ -48,7 +47,7 @@ from rbac.records import (
     WorkspaceRecord,
 )
 from rbac.roles import Subject
-from rbac.vocabulary import MANAGER_OR_ABOVE, WORKERS, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
+from rbac.vocabulary import MANAGER_OR_ABOVE, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
 
 _ORGANIZATION: BindParameter[str] = bindparam("organization")
 _USER: BindParameter[str] = bindparam("user")
@@ -62,8 +61,8 @@ _ENDS = frozenset({"w", "p"})
 _NONE: dict[str, Any] = {}
 """What every member without any shares; nobody writes to it."""
 
-Reads = Mapping[Permission, frozenset[str]]
-"""Which facts decide which permission, as the policy says: only those are looked up."""
+Reads = Mapping[tuple[Role, Permission], frozenset[str]]
+"""Which facts decide which cell, as the policy says: only those are looked up."""
 
 
 class Stand(NamedTuple):
@@ -92,19 +91,20 @@ class Source(Protocol):
         """Called once all records of a question are gathered: raises unless they belong to one revision."""
 
 
-def gather(source: Source, reads: frozenset[str], request: Request, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
-    """The loose facts of a question: only those that its permission's lines read, and this question can need."""
+ASSIGNED = frozenset({"assigned_as_annotator", "assigned_as_reviewer"})
+
+
+def gather(source: Source, reads: frozenset[str], request: Request, user: MemberRecord, place: Place, now: Instant) -> Asked:
+    """The loose facts of a question: only those that the lines of its cell read, and this question names."""
     target = task = assigned = shares = None
     if request.target is not None:
         target = source.member(request.target)
-        if target is not None and "shares_domain_with_target" in reads and role in MANAGER_OR_ABOVE:
+        if target is not None and "shares_domain_with_target" in reads:
             shares = source.shares(user, target, now)
     if request.task is not None:
         task = source.task(parse_id(request.task, "task"), place.id, user.user)
-    if type(place) is ProjectRecord and place.assigned_counts and role in WORKERS and "assigned_as_annotator" in reads:
+    if type(place) is ProjectRecord and not ASSIGNED.isdisjoint(reads):
         assigned = source.assigned(user, place)
-    elif target is None and request.target is None and task is None:
-        return NOTHING_ELSE
     return Asked(request.target is not None, target, request.task is not None, task, assigned, shares)
 
 
@@ -193,7 +193,7 @@ class Snapshot:
 
     def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
         """The loose facts of a question."""
-        return gather(self, self._reads[permission], request, user, place, role, now)
+        return gather(self, self._reads[role, permission], request, user, place, now)
 
     def settle(self) -> None:
         """Nothing: a transaction sees one revision."""

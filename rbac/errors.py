@@ -77,6 +77,10 @@ class StoreError(RBACError):
     """The store cannot be reached, is not there yet, is full, locked, read-only, or is not ours."""
 
 
+class Stale(StoreError):
+    """This node has not heard from its database for too long; to a question it is a no, to anything else an error."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """`: did you mean 'x'?` for the nearest of `names`, or nothing when none is near."""
     found = difflib.get_close_matches(str(name), [str(each) for each in names], n=1, cutoff=0.6)

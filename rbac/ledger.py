@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from rbac import tables as t
 from rbac.clock import parse_instant
@@ -53,19 +53,32 @@ def write(
 
 def add_all(work: Work, facts: Iterable[Fact]) -> Iterator[int]:
     """Write facts that are not there yet, in the order given, a thousand rows a statement; yields how many so far."""
-    written, personal = 0, frozenset[str]()
+    written = 0
+    for batch in _inserted(work.connection, work.organization, facts):
+        for fact in batch:
+            work.record(fact.kind, user=fact.user, domain=fact.domain, after=fact.value)
+        written += len(batch)
+        yield written
+
+
+def copy_all(connection: Connection, organization: str, facts: Iterable[Fact]) -> None:
+    """Write facts that an audit has already, in the order given: into tables in memory that show the past."""
+    for _ in _inserted(connection, organization, facts):
+        pass
+
+
+def _inserted(connection: Connection, organization: str, facts: Iterable[Fact]) -> Iterator[list[Fact]]:
+    """Insert facts of one kind after the other; yields each batch once it is there."""
+    personal = frozenset[str]()
     for _, alike in groupby(facts, key=lambda fact: (fact.kind, fact.domain.partition(":")[0])):
         for batch in _batches(alike):
-            rows = [_row(work.organization, fact.kind, fact.user, fact.domain, fact.value) for fact in batch]
+            rows = [_row(organization, fact.kind, fact.user, fact.domain, fact.value) for fact in batch]
             values = [{**row.key, **row.rest} for row in rows]
             if rows[0].table is t.project:
-                personal = personal or _personal_workspaces(work)
+                personal = personal or _personal_workspaces(connection, organization)
                 values = [{**each, "personal": each["workspace"] in personal} for each in values]
-            insert_many(work.connection, rows[0].table, values)
-            for fact in batch:
-                work.record(fact.kind, user=fact.user, domain=fact.domain, after=fact.value)
-            written += len(batch)
-            yield written
+            insert_many(connection, rows[0].table, values)
+            yield batch
 
 
 def _batches(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
@@ -79,10 +92,10 @@ def _batches(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
         yield batch
 
 
-def _personal_workspaces(work: Work) -> frozenset[str]:
+def _personal_workspaces(connection: Connection, organization: str) -> frozenset[str]:
     """Which workspaces are personal: a thousand projects cannot each ask."""
-    query = select(t.workspace.c.id).where(t.workspace.c.organization == work.organization, t.workspace.c.personal)
-    return frozenset(work.connection.execute(query).scalars())
+    query = select(t.workspace.c.id).where(t.workspace.c.organization == organization, t.workspace.c.personal)
+    return frozenset(connection.execute(query).scalars())
 
 
 def _at(row: _Row) -> list[Any]:

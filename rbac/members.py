@@ -18,8 +18,9 @@ from rbac.vocabulary import WORKERS, Domain, Kind, Role, State
 class Membership:
     """One member of a domain. `role` is in force there, None for whoever is not active.
 
-    `until` is when the direct membership ends; `direct` is False for those who are in a project through its workspace
-    only. `paused` is True for an annotator or reviewer who is stopped there.
+    `direct` is False for those who are in a project through its workspace only; `until` is when the membership ends, the
+    direct one or else the workspace's. `paused` is True for an annotator or reviewer who is stopped there, until
+    `paused_until`; `role_until` is when a project role that is in force ends.
     """
 
     user: str
@@ -28,6 +29,8 @@ class Membership:
     direct: bool
     until: Until
     paused: bool
+    paused_until: Until = None
+    role_until: Until = None
 
 
 def of(connection: Connection, organization: str, domain: Domain, now: Instant) -> Iterator[Membership]:
@@ -45,12 +48,14 @@ def _membership(row: Any, now: Instant) -> Membership | None:
     if not direct and not inherited:
         return None
     state, role = State(row.state), Role(row.role) if row.role else None
+    until = row.until if direct else row.inherited_until
     if state is not State.ACTIVE or role is None:
-        return Membership(row.user, None, state, direct, row.until if direct else None, False)
-    replaced = row.project_role is not None and in_force(row.project_role_until, now)
+        return Membership(row.user, None, state, direct, until, False)
+    replaced = role in WORKERS and row.project_role is not None and in_force(row.project_role_until, now)
     role = role_in_force(role, Role(row.project_role) if replaced else None)
     paused = role in WORKERS and row.paused is not None and in_force(row.paused_until, now)
-    return Membership(row.user, role, state, direct, row.until if direct else None, paused)
+    ends = row.paused_until if paused else None, row.project_role_until if replaced else None
+    return Membership(row.user, role, state, direct, until, paused, *ends)
 
 
 _role = case((t.member.c.user == t.organization.c.owner, literal("owner")), else_=t.member.c.role).label("role")

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rbac import domains, members, questions
 from rbac.acting import Acting, transfer_ownership
 from rbac.context import Context
 from rbac.database.audit import Entry, Verification, entries, verify
+from rbac.database.heads import Head, head_of
+from rbac.database.refusals import Refusal, refusals
 from rbac.deciding import CASBIN
 from rbac.domains import Standing
-from rbac.errors import Denied, UnknownName
+from rbac.errors import Denied, Stale, UnknownName
 from rbac.facts import GivenFacts
 from rbac.many import decide_many
 from rbac.members import Membership
+from rbac.past import Past, as_of
 from rbac.questions import Permissions
 from rbac.records import MemberRecord, OrganizationRecord
 from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id
@@ -43,11 +47,14 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> bool:
         """Whether `user` may. Raises UnknownName for a name that is none, StoreError when the store cannot answer."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
-        return self.context.ask(self.id, questions.allowed, request, at_least)
+        try:
+            return self.context.ask(self.id, questions.allowed, request, at_least)
+        except Stale:
+            return False
 
     def check(
         self,
@@ -58,11 +65,14 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> Decision:
-        """Like `can`, with the line of the policy that decided, the reason and the revision."""
+        """Like `can`, with the line of the policy that decided, the reason and the revision; 0 where the node is stale."""
         request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
-        return self.context.ask(self.id, questions.decide, request, at_least)
+        try:
+            return self.context.ask(self.id, questions.decide, request, at_least)
+        except Stale as stale:
+            return _no(stale)
 
     def require(
         self,
@@ -73,7 +83,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> Decision:
         """Like `check`, but raises Denied instead of returning a no."""
         decision = self.check(user, permission, domain, target=target, task=task, via=via, at_least=at_least)
@@ -81,9 +91,13 @@ class Organization:
             raise Denied(decision)
         return decision
 
-    def check_many(self, requests: Iterable[Request], *, at_least: int = 0) -> list[Decision]:
+    def check_many(self, requests: Iterable[Request], *, at_least: int | str = 0) -> list[Decision]:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
-        return self.context.ask(self.id, decide_many, list(requests), at_least)
+        asked = list(requests)
+        try:
+            return self.context.ask(self.id, decide_many, asked, at_least)
+        except Stale as stale:
+            return [_no(stale)] * len(asked)
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
@@ -99,7 +113,7 @@ class Organization:
         target: str | None = None,
         task: str | None = None,
         via: str = Via.UI,
-        at_least: int = 0,
+        at_least: int | str = 0,
     ) -> tuple[Decision, questions.Looked]:
         """A Decision with every line of that permission and role, each condition's value and each missing fact."""
         request = Request(user, permission, str(domain), target, task, via)
@@ -116,6 +130,10 @@ class Organization:
     def revision(self) -> int:
         """The present revision: the number of changes so far."""
         return self.record().revision
+
+    def token(self, revision: int) -> str:
+        """A revision for `at_least=` that is refused once a restored backup has made another one in its place."""
+        return self.context.token(self.id, revision)
 
     def record(self) -> OrganizationRecord:
         """The organization's own facts; raises UnknownName when there is no such organization."""
@@ -164,6 +182,14 @@ class Organization:
         """
         return transfer_ownership(self.context, self.id, to=parse_id(to, "user"), ticket=ticket, operator=operator)
 
+    def as_of(self, moment: int | str | datetime) -> Past:
+        """The organization as it was at a revision, or at an instant, to be asked the same questions.
+
+        The facts are those of then, exactly, replayed from the audit; the policy is the one the store was opened with.
+        Raises UnknownName for a revision that is not there and for an instant that has not come.
+        """
+        return as_of(self.context, self.id, moment)
+
     # -- evidence ------------------------------------------------------------------------------------------------------
 
     def audit(self, **filters: Any) -> Iterator[Entry]:
@@ -171,10 +197,26 @@ class Organization:
         with self.context.reading() as connection:
             yield from entries(connection, self.id, **filters)
 
-    def verify(self) -> Verification:
-        """Recompute the hash chain and replay the audit to the present state; falsy with problems named."""
+    def refusals(self, **filters: Any) -> Iterator[Refusal]:
+        """The changes that were refused, the newest 10,000 of them; see `rbac.database.refusals` for the filters."""
         with self.context.reading() as connection:
-            return verify(connection, self.id)
+            yield from refusals(connection, self.id, **filters)
+
+    def verify(self, *, head: Head | Iterable[Head] = ()) -> Verification:
+        """Recompute the hash chain and replay the audit to the present state; falsy with problems named.
+
+        `head` is one that was kept outside, or several: whatever was cut off or rewritten since then shows.
+        """
+        with self.context.reading() as connection:
+            return verify(connection, self.id, [head] if isinstance(head, Head) else head)
+
+    def head(self) -> Head:
+        """The present head of the chain, to be kept outside; raises UnknownName when there is no such organization."""
+        with self.context.reading() as connection:
+            found = head_of(connection, self.id)
+        if found is None:
+            raise UnknownName(f"there is no organization {self.id}")
+        return found
 
     # -- Casbin's own API ----------------------------------------------------------------------------------------------
 
@@ -207,3 +249,8 @@ class Organization:
         known = self.context.ask(self.id, lambda _, source, name, asked, now: questions.know(source, name, asked, now), request)
         obj, act = CASBIN[known.permission]
         return str(known.subject), known.path, obj, act, known.facts or GivenFacts(kind=known.permission.kind)
+
+
+def _no(stale: Stale) -> Decision:
+    """What a node says to a question when it has not heard from the database for too long."""
+    return Decision(False, str(stale), None, None, 0)

@@ -94,12 +94,11 @@ class Policy:
         return cells
 
     @cached_property
-    def reads(self) -> dict[Permission, frozenset[str]]:
-        """The facts that decide a permission, whoever asks: what must be known before Casbin is called."""
+    def reads(self) -> dict[tuple[Role, Permission], frozenset[str]]:
+        """The facts that decide each cell: what must be known before Casbin is called."""
         return {
-            permission: frozenset().union(
-                *(line.reads for line in self.lines if line.permission in (None, permission) and line.kind == permission.kind)
-            )
+            (role, permission): frozenset().union(*(line.reads for line in (*self.denials(role, permission), *self.cell(role, permission))))
+            for role in Role
             for permission in Permission
         }
 

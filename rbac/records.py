@@ -92,11 +92,6 @@ class ProjectRecord:
     def domain(self) -> Domain:
         return Domain(Kind.PROJECT, self.id)
 
-    @property
-    def assigned_counts(self) -> bool:
-        """Whether anybody's way in depends on the tasks they have."""
-        return self.distribution is Distribution.MANUAL or self.review_only_assigned
-
 
 Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
 

@@ -7,7 +7,6 @@ that the application owns. Its one rule: what is done here is the operator's and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,11 +17,14 @@ from rbac.cache import CAPACITY
 from rbac.clock import Clock, system_clock
 from rbac.context import Context
 from rbac.database import schema
-from rbac.database.engine import file_of, open_engine, place
+from rbac.database.bus import MAX_STALENESS, POLL
+from rbac.database.engine import file_of, open_engine
 from rbac.database.facts import facts_of
-from rbac.database.integrity import damages
+from rbac.database.integrity import damages, skew
+from rbac.database.refusals import recorded
 from rbac.database.work import transaction, writing
 from rbac.deciding import Decider
+from rbac.health import Health, health
 from rbac.model import read_model
 from rbac.organization import Organization
 from rbac.policy import Policy, read_policy
@@ -42,24 +44,22 @@ def connect(
     model: str | Path | None = None,
     clock: Clock = system_clock,
     capacity: int = CAPACITY,
+    poll: float = POLL,
+    max_staleness: float = MAX_STALENESS,
 ) -> Store:
     """Open a store: `sqlite:///FILE`, `postgresql+psycopg://...`, or an Engine. Nothing is created, nothing contacted.
 
     `policy` and `model` are paths, the packaged files by default; they are read and checked at once, and PolicyError
     has every mistake in them. `clock` gives the present instant, for tests. `capacity` is how many facts are kept in
     memory at most: a member counts one and one a membership.
+
+    On PostgreSQL a node hears of changes at once, and looks every `poll` seconds in case it did not. One that has not
+    heard from the database for `max_staleness` seconds says no to every question, with a reason that begins `stale:`.
     """
+    if not 0 < poll <= max_staleness:
+        raise ValueError(f"poll is more than 0 and max_staleness no less, in seconds: not {poll} and {max_staleness}")
     table = policy if isinstance(policy, Policy) else read_policy(policy)
-    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock, capacity))
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What `doctor` asks of a store: where it is, its schema, and each organization's revision."""
-
-    place: str
-    schema: str
-    organizations: dict[str, int]
+    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock, capacity, poll, max_staleness))
 
 
 class Store:
@@ -85,9 +85,11 @@ class Store:
     def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> int:
         """Make an organization with its Owner, and the store itself when it is not there yet; returns the revision, 1."""
         name, first = parse_id(organization, "organization"), parse_id(owner, "user")
+        actor, now = parse_id(operator, "operator"), self.context.clock()
         schema.create(self.context.engine)
-        with transaction(self.context.ready()) as works:
-            work = works.found(name, owner=first, actor=parse_id(operator, "operator"), operation="init", at=self.context.clock())
+        engine = self.context.ready()
+        with recorded(engine, name, actor=actor, operation=f"init {first}", at=now), transaction(engine) as works:
+            work = works.found(name, owner=first, actor=actor, operation="init", at=now)
         self.context.wrote(name, work.revision)
         return work.revision
 
@@ -111,11 +113,11 @@ class Store:
         if dry_run:
             return self._plans(state, update=update)
         schema.create(self.context.engine)
-        with transaction(self.context.ready()) as works:
-            imported = [
-                import_organization(works, each, update=update, actor=actor, at=now, progress=progress)
-                for each in sorted(state.organizations, key=lambda each: each.id)
-            ]
+        engine, imported = self.context.ready(), []
+        with recorded(engine, "", actor=actor, operation="import", at=now) as attempt, transaction(engine) as works:
+            for each in sorted(state.organizations, key=lambda each: each.id):
+                attempt.organization = each.id
+                imported.append(import_organization(works, each, update=update, actor=actor, at=now, progress=progress))
         done = [result.done() for result in imported]
         for result in done:
             self.context.wrote(result.organization, result.revision)
@@ -150,27 +152,37 @@ class Store:
         new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
         done = {parse_id(task, "task"): [parse_id(user, "user") for user in users] for task, users in (worked_on or {}).items()}
         actor, now = parse_id(operator, "operator"), self.context.clock()
-        with writing(self.context.ready(), name, actor=actor, actor_kind="operator", operation="record", at=now) as work:
+        engine = self.context.ready()
+        with (
+            recorded(engine, name, actor=actor, operation=f"record project:{where}", at=now),
+            writing(engine, name, actor=actor, actor_kind="operator", operation="record", at=now) as work,
+        ):
             record(work, where, tasks=new, removed=old, worked_on=done)
         self.context.wrote(name, work.revision)
         return work.revision
 
     def health(self) -> Health:
-        """Where the store is, its schema and the revision of each organization; raises StoreError when it cannot answer."""
-        with self.context.reading() as connection:
-            rows = connection.execute(select(t.organization.c.id, t.organization.c.revision).order_by(t.organization.c.id)).all()
-        return Health(place(self.context.engine), schema.HEAD, {row.id: row.revision for row in rows})
+        """Schema, revisions, how this node hears of changes, clocks; raises StoreError when the store cannot answer."""
+        return health(self.context)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with what is stored: damage the database admits, then what `verify` finds in each organization."""
+        """What is wrong: damage the database admits, a clock that is off, then what `verify` finds in each organization."""
         with self.context.reading() as connection:
             yield from damages(connection)
+            yield from skew(connection, self.context.clock)
         for name in self.organizations():
             yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
 
     def upgrade(self) -> None:
         """Bring the schema of an older store up to date."""
         schema.upgrade(self.context.engine)
+
+    def restored(self) -> str:
+        """Begin a new life of the store, after a backup was restored or rows were repaired by hand; returns its epoch.
+
+        Every node empties its memory at its next look.
+        """
+        return schema.renew(self.context.engine)
 
     def close(self) -> None:
         """Close every connection."""

@@ -503,8 +503,8 @@ request_key = Table("request_key", metadata, RequestKeyColumns, _in_organization
 
 
 class RefusalColumns(TypedColumns):
-    id: Named[int] = Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    organization: Named[str] = _text()
+    organization: Named[str] = _key()
+    id: Named[int] = _number(key=True)
     at: Named[int] = _number()
     actor: Named[str] = _text()
     operation: Named[str] = _text()
@@ -516,12 +516,14 @@ refusal = Table(
     metadata,
     RefusalColumns,
     _in_organization(),
-    Index(None, "organization", "id"),
+    CheckConstraint("id >= 1", name="id_counts_up"),
+    _on_sqlite("id_is_whole", "typeof(id) = 'integer'"),
     *_instants("at"),
     *_ids("actor"),
     *_printable("operation"),
+    **_ROWS_IN_KEY_ORDER,
 )
-"""Changes that were refused; no revision, not part of the state."""
+"""Changes that were refused, numbered in each organization; no revision, not part of the state."""
 
 
 _CASBIN_RULE = """CREATE VIEW casbin_rule (ptype, v0, v1, v2, v3, v4, v5) AS

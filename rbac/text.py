@@ -1,4 +1,4 @@
-"""Reading a file that people edit and machines must not misread: the checks policy.csv and model.conf share.
+"""Text that people edit and machines must not misread: the checks policy.csv and model.conf share, and what logs may hold.
 
 Its one rule: a character a reviewer cannot see, or could mistake for another, is an error that names it.
 """
@@ -52,6 +52,11 @@ def check_characters(line: str, file: str, number: int, *, comment: bool) -> Ite
             yield Problem(file, number, column, f"the invisible character {_name(character)}: delete it")
         elif not comment and ord(character) > 126:
             yield Problem(file, number, column, f"the character {character!r} ({_name(character)}): names are plain ASCII")
+
+
+def plain(text: str, most: int | None = None) -> str:
+    """The text as printable ASCII on one line, everything else escaped, cut at `most` characters: fit for any log."""
+    return "".join(each if " " <= each <= "~" else ascii(each)[1:-1] for each in text)[:most]
 
 
 def _name(character: str) -> str:

@@ -6,6 +6,7 @@ Its one rule: it is the real store and the real decision; only the clock is pinn
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from rbac.facts import VALUES, Facts
 from rbac.policy import Policy
 from rbac.questions import know
 from rbac.store import Store, connect
-from rbac.vocabulary import Decision, Permission, Request
+from rbac.vocabulary import Decision, Permission, Request, Role
 
-_EVERY_FACT = dict.fromkeys(Permission, frozenset(VALUES))
+_EVERY_FACT = dict.fromkeys(product(Role, Permission), frozenset(VALUES))
 
 
 class StoreTrial:

@@ -307,7 +307,9 @@ def parse_id(text: str, what: str) -> str:
     """`text` itself when it can be the id of `what` (a user, a project ...); raises UnknownName."""
     if isinstance(text, str) and ID.fullmatch(text):
         return text
-    raise UnknownName(f"{text!r} cannot be the id of a {what}: 1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit")
+    article = "an" if what[0] in "aeio" else "a"
+    rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
+    raise UnknownName(f"{text!r} cannot be the id of {article} {what}: {rule}")
 
 
 def parse_domain(text: str | Domain) -> Domain:

@@ -1,26 +1,27 @@
 """The audit of one organization: read it, replay it, verify it.
 
 One rule: it only reads. Every function takes a connection of `reading`, so that all it says is of one revision. A chain
-proves that nothing was changed inside it, not that its end was not cut off: keep a head elsewhere for that.
+proves that nothing was changed inside it, not that its end was not cut off: keep a head elsewhere for that (heads.py).
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from rbac import tables
-from rbac.database.chain import GENESIS, Change, Digest
+from rbac.database.chain import GENESIS, Change, Digest, canonical
+from rbac.database.heads import Head
 from rbac.database.state import FactName, State, present
 from rbac.errors import Refused
 from rbac.tables import audit, audit_change
 
-__all__ = ["Change", "Entry", "FactName", "State", "Verification", "entries", "present", "replay", "verify"]
+__all__ = ["Change", "Entry", "FactName", "Head", "State", "Verification", "entries", "present", "replay", "verify"]
 
 _PROBLEMS = 100  # sentences a verification collects before it stops writing them down
 
@@ -43,13 +44,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` found; falsy when there is any problem. `changes` is how many were replayed."""
+    """What `verify` found; falsy when there is any problem. `changes` is how many were replayed, `pinned` how many heads were found."""
 
     organization: str
     revision: int
     head: str
     changes: int
     problems: tuple[str, ...]
+    pinned: int = 0
 
     def __bool__(self) -> bool:
         return not self.problems
@@ -71,7 +73,8 @@ def entries(
     """The revisions of an organization, streamed in order.
 
     `first` and `last` are revisions, both included; `since` and `until` instants, the second excluded. `user` and `kind`
-    ask about changes: revisions without such a change are left out, and so are the other changes of the rest.
+    ask about changes: revisions without such a change are left out, and so are the other changes of the rest. A transfer
+    is about the old Owner and the new one.
     """
     conditions = [
         *([audit.c.revision >= first] if first is not None else []),
@@ -79,7 +82,7 @@ def entries(
         *([audit.c.at >= since] if since is not None else []),
         *([audit.c.at < until] if until is not None else []),
         *([audit.c.actor == actor] if actor is not None else []),
-        *([audit_change.c.user == user] if user is not None else []),
+        *([_about(user)] if user is not None else []),
         *([audit_change.c.kind == kind] if kind is not None else []),
     ]
     query = _joined(organization, outer=user is None and kind is None).where(*conditions)
@@ -90,6 +93,17 @@ def entries(
         yield Entry(
             organization, row.revision, row.at, row.actor, row.actor_kind, row.operation, row.ticket, row.previous, row.hash, changes
         )
+
+
+def stand_at(connection: Connection, organization: str, *, revision: int | None = None, at: int | None = None) -> Entry | None:
+    """The revision of that number, or the newest one made up to that instant, without its changes; None when there is none."""
+    conditions = [audit.c.revision == revision] if at is None else [audit.c.at <= at]
+    query = select(audit).where(audit.c.organization == organization, *conditions).order_by(audit.c.revision.desc()).limit(1)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    values: dict[str, Any] = dict(row._mapping)
+    return Entry(**values, changes=())
 
 
 def replay(connection: Connection, organization: str, *, upto: int | None = None) -> State:
@@ -103,32 +117,37 @@ def replay(connection: Connection, organization: str, *, upto: int | None = None
     return state
 
 
-def verify(connection: Connection, organization: str) -> Verification:
+def verify(connection: Connection, organization: str, heads: Iterable[Head] = ()) -> Verification:
     """Recompute the chain from the first revision to the head and replay it to the present state.
 
+    `heads` are heads of any organization that were kept elsewhere: each one of this organization has to be in the chain.
     Streams the audit; holds the state twice. Refused when there is no such organization.
     """
     query = select(tables.organization.c.revision, tables.organization.c.head).where(tables.organization.c.id == organization)
     found = connection.execute(query).first()
     if found is None:
         raise Refused(f"there is no organization {organization}")
-    walk = _Walk(organization)
+    walk = _Walk(organization, heads)
     for rows in _revisions(connection, _joined(organization, outer=True).order_by(audit.c.revision, audit_change.c.position)):
         walk.revision(rows)
     walk.end(found.revision, found.head)
     walk.orphans(connection)
     for difference in itertools.islice(walk.state.differences(present(connection, organization)), _PROBLEMS):
         walk.problem(difference)
-    return Verification(organization, found.revision, found.head, walk.changes, tuple(walk.problems))
+    return Verification(organization, found.revision, found.head, walk.changes, tuple(walk.problems), walk.pinned)
 
 
 class _Walk:
     """One pass over the chain: the revision expected next, the hash before it, the state so far, what was wrong."""
 
-    def __init__(self, organization: str) -> None:
+    def __init__(self, organization: str, heads: Iterable[Head]) -> None:
         self._organization, self._next, self._previous = organization, 1, GENESIS
-        self.state, self.changes = State(), 0
+        self.state, self.changes, self.pinned = State(), 0, 0
         self.problems: list[str] = []
+        self._pins: dict[int, set[str]] = {}
+        for head in heads:
+            if head.organization == organization:
+                self._pins.setdefault(head.revision, set()).add(head.hash)
 
     def problem(self, sentence: str) -> None:
         if len(self.problems) < _PROBLEMS:
@@ -153,7 +172,16 @@ class _Walk:
         )
         if hashed != row.hash:
             self.problem(f"revision {row.revision} was edited: its hash is another")
+        self._compare(row.revision, hashed if hashed == row.hash else "")
         self._next, self._previous = row.revision + 1, row.hash
+
+    def _compare(self, revision: int, found: str) -> None:
+        """Hold a revision against the heads that were kept of it."""
+        for kept in self._pins.pop(revision, ()):
+            if kept == found:
+                self.pinned += 1
+            else:
+                self.problem(f"revision {revision} is not the one whose head was kept: it, or something before it, was rewritten")
 
     def _replay(self, revision: int, rows: Iterator[Row[Any]]) -> Digest:
         digest = Digest()
@@ -181,6 +209,8 @@ class _Walk:
             self.problem(f"the organization is at revision {revision}, its audit ends at {self._next - 1}")
         if self._previous != head:
             self.problem("the head of the organization is not the hash of its newest revision")
+        for kept in sorted(self._pins):
+            self.problem(f"revision {kept}, whose head was kept, is not there: the audit ends at {self._next - 1} and was cut off")
 
     def orphans(self, connection: Connection) -> None:
         """Changes of revisions that have no audit row; the foreign key forbids them, an editor of the file does not ask it."""
@@ -188,6 +218,12 @@ class _Walk:
         query = select(audit_change.c.revision).distinct().outerjoin_from(audit_change, audit, key)
         for row in connection.execute(query.where(audit_change.c.organization == self._organization, audit.c.revision.is_(None))):
             self.problem(f"revision {row.revision} has changes and no audit row")
+
+
+def _about(user: str) -> ColumnElement[bool]:
+    """Changes about a user; a transfer names both in its values."""
+    c, named = audit_change.c, canonical({"user": user})
+    return or_(c.user == user, and_(c.kind == "owner", or_(c.before == named, c.after == named)))
 
 
 def _joined(organization: str, *, outer: bool) -> Select[Any]:

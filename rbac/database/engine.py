@@ -148,6 +148,7 @@ def _connected(database: str, *, uri: bool) -> sqlite3.Connection:
 
 def _postgresql_engine(address: URL) -> Engine:
     arguments = {"connect_timeout": _CONNECT, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    arguments["tcp_user_timeout"] = _CONNECT * 1000  # a network that swallows everything is an error then, not a wait
     asked = {key: value for key, value in arguments.items() if key not in address.query}
     try:
         return create_engine(address, connect_args=asked, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=BUSY)

@@ -1,4 +1,4 @@
-"""Whether a store may have changed since we last looked, for less than a query.
+"""Whether a store may have changed since we last looked, for less than a query. PostgreSQL: see bus.py. SQLite:
 
 `PRAGMA data_version` answers that on SQLite, at about 4 us a call: two locks and a look into the WAL index. The look is
 what tells. SQLite keeps the header of the WAL index twice in the first 96 bytes of the `-shm` file, rewrites it at each
@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine
 
+from rbac.database.bus import MAX_STALENESS, POLL, Following
 from rbac.database.engine import BUSY, file_of, is_sqlite
 from rbac.errors import StoreError
 
@@ -32,9 +33,6 @@ HEADER = 96
 SAME_FILE = 0.25
 """Seconds between two looks at whether the path still names the file that was opened: a backup moved over it."""
 
-POLL = 1.0
-"""Seconds a PostgreSQL node may go without asking for the revision."""
-
 Mark = Hashable
 """A moment of a store: equal to another mark only when nothing was committed between them."""
 
@@ -42,29 +40,19 @@ Mark = Hashable
 class Watch(Protocol):
     """Takes marks of one store."""
 
-    def mark(self) -> Mark:
-        """The present moment of the store, as far as it can be told without a query."""
+    def mark(self, organization: str) -> Mark:
+        """The present moment of an organization, as far as it can be told without a query."""
 
     def close(self) -> None:
         """Let go of what taking marks needs."""
 
 
-def watch(engine: Engine) -> Watch | None:
+def watch(engine: Engine, *, poll: float = POLL, max_staleness: float = MAX_STALENESS) -> Watch | None:
     """What takes marks of a store; None where nothing can be told and every question has to read: SQLite in memory."""
     if not is_sqlite(engine):
-        return _Poll()
+        return Following(engine, poll, max_staleness)
     path = file_of(engine)
     return None if path is None else _File(path)
-
-
-class _Poll:
-    """PostgreSQL without push: a mark is good for POLL seconds at most."""
-
-    def mark(self) -> Mark:
-        return int(time.monotonic() / POLL)
-
-    def close(self) -> None:
-        pass
 
 
 class _File:
@@ -83,7 +71,7 @@ class _File:
         self._generation = 0
         _files.add(self)
 
-    def mark(self) -> Mark:
+    def mark(self, organization: str) -> Mark:
         if time.monotonic() >= self._due:
             self._look_again()
         index = self._index

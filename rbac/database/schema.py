@@ -7,6 +7,7 @@ one leaves what was there. Alembic is imported by them alone; opening a store do
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from rbac.database.bus import announce
 from rbac.database.engine import changing, file_of, is_sqlite, missing, place, translating
 from rbac.errors import StoreError
 
@@ -71,6 +73,16 @@ def upgrade(engine: Engine) -> None:
             raise StoreError(_diagnosis(connection, place(engine)))
         _migrate(connection)
     check(engine)
+
+
+def renew(engine: Engine) -> str:
+    """Give a store another epoch, and tell the nodes that listen; returns it."""
+    check(engine)
+    epoch = uuid.uuid4().hex
+    with changing(engine) as connection:
+        connection.execute(text("UPDATE store SET epoch = :epoch"), {"epoch": epoch})
+        announce(connection, "restored")
+    return epoch
 
 
 def _make_file(path: Path, where: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from rbac import tables
 from rbac.database.chain import canonical
-from rbac.database.facts import facts_of
+from rbac.database.facts import Fact, facts_of
 
 
 class FactName(NamedTuple):
@@ -60,11 +60,29 @@ class State:
             elif canonical(_merged(there, value)) != there:
                 yield f"{fact} was {there} and not {canonical(value)} before"
 
+    def value(self, fact: FactName) -> Any:
+        """What is so of a fact that is there."""
+        return json.loads(self.facts[fact])
+
     def differences(self, other: State) -> Iterator[str]:
         """Facts that are not the same here and there, in the order of their names."""
         unlike = {fact for fact, _ in self.facts.items() ^ other.facts.items()}
         for fact in sorted(unlike):
             yield f"{fact} is {other.facts.get(fact, 'nothing')} and by the audit {self.facts.get(fact, 'nothing')}"
+
+
+def as_facts(state: State) -> Iterator[Fact]:
+    """The facts of a state but the Owner, each kind after those it refers to, as facts.py has them."""
+    for fact in sorted(state.facts, key=lambda fact: (_ORDER.index(fact.kind), not fact.domain.startswith("workspace:"))):
+        if fact.kind != "owner":
+            value = state.value(fact)
+            yield Fact(fact.kind, fact.user or None, fact.domain, {fact.name: value} if fact.kind in ("settings", "restriction") else value)
+
+
+_ORDER = (
+    *("owner", "settings", "member", "restriction", "workspace", "project"),
+    *("membership", "project_role", "pause", "task", "assignment", "worked_on"),
+)
 
 
 def _merged(there: str | None, value: Any) -> Any:

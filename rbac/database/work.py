@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from rbac import tables
 from rbac.database.bulk import insert_many
+from rbac.database.bus import announce
 from rbac.database.chain import GENESIS, Change, Digest, optional
 from rbac.database.engine import changing
 from rbac.errors import Refused
@@ -101,6 +102,7 @@ class Work:
         organization = tables.organization
         changed = update(organization).where(organization.c.id == self.organization)
         self.connection.execute(changed.values(revision=row["revision"], head=row["hash"]))
+        announce(self.connection, f"{self.organization} {row['revision']}")
         self.revision = row["revision"]
         return True
 

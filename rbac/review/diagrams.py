@@ -179,11 +179,13 @@ class Diagrams:
         found = self._memo.get(key)
         if found is None:
             (level, children), (other_level, other_children) = self._nodes[one], self._nodes[other]
-            top = min(level, other_level)
-            width = len(self.domains[self.names[top]])
-            left = children if level == top else (one,) * width
-            right = other_children if other_level == top else (other,) * width
-            found = self._memo[key] = self._node(top, tuple(self._combine(how, *pair) for pair in zip(left, right, strict=True)))
+            if level == other_level:
+                parts = [self._combine(how, *pair) for pair in zip(children, other_children, strict=True)]
+            elif level < other_level:
+                parts = [self._combine(how, child, other) for child in children]
+            else:
+                parts = [self._combine(how, one, child) for child in other_children]
+            found = self._memo[key] = self._node(min(level, other_level), tuple(parts))
         return found
 
 

@@ -33,6 +33,12 @@ def acme_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def standing(here: Path) -> tuple[object, dict[str, int]]:
+    """Everything that changes would change: the state and the revisions. That a change was refused is noted elsewhere."""
+    with library.connect(f"sqlite:///{here / 'rbac.db'}") as store:
+        return store.export_state(), dict(store.health().organizations)
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and an environment that names nothing."""

@@ -68,8 +68,8 @@ USAGE = [
     ("restrict plugin:configure admin --as olga", "unknown role 'admin'"),
     ("transfer-ownership ada", "missing option '--ticket'"),
     ("transfer-ownership ada --ticket ''", "a ticket is 1 to 255 printable ASCII characters"),
-    ("transfer-ownership ada --ticket SUP-1 --operator 'Bj\u00f6rn'", "a operator is 1 to 255 printable ASCII characters"),
-    ("init --organization 'a/b' --owner olga", "'a/b' cannot be the id of a organization"),
+    ("transfer-ownership ada --ticket SUP-1 --operator 'Bj\u00f6rn'", "'Bj\u00f6rn' cannot be the id of an operator"),
+    ("init --organization 'a/b' --owner olga", "'a/b' cannot be the id of an organization"),
     ("init --organization beta", "missing option '--owner'"),
     ("audit --since yesterday", "'yesterday' is no instant"),
     ("audit --kind marriage", "invalid value for '--kind'"),
@@ -80,8 +80,8 @@ USAGE = [
     ("check max data:export project:p1 p2", "got unexpected extra argument (p2)"),
     ("--org", "option '--org' requires an argument"),
     ("grant andy reviewer --as ''", "'' cannot be the id of a user"),
-    ("check max data:export project:p1 --org ''", "'' cannot be the id of a organization"),
-    ("check max data:export project:p1 --org 'a b'", "'a b' cannot be the id of a organization"),
+    ("check max data:export project:p1 --org ''", "'' cannot be the id of an organization"),
+    ("check max data:export project:p1 --org 'a b'", "'a b' cannot be the id of an organization"),
 ]
 
 
@@ -121,7 +121,7 @@ STATE = [
     ("organizations: 3", "bad.yaml: organizations: expected `array`, got `int`"),
     ("organisations: []", "bad.yaml: object contains unknown field `organisations`"),
     ("organizations:\n  - id: beta\n", "bad.yaml: organizations[0]: object missing required field `owner`"),
-    ("organizations:\n  - {id: 'a b', owner: ben}\n", "bad.yaml: organizations[0].id: 'a b' cannot be the id of a organization"),
+    ("organizations:\n  - {id: 'a b', owner: ben}\n", "bad.yaml: organizations[0].id: 'a b' cannot be the id of an organization"),
     ("organizations:\n  - {id: b, owner: ben, members: {x: king}}\n", "bad.yaml: organizations[0].members.x: unknown role 'king'"),
     ("organizations: [{id: b, owner: ben, workspaces: [{id: w, members: {ben: {until: soon}}}]}]", "bad.yaml: organizations[0].worksp"),
     ("organizations: [{id: b, owner: ben, workspaces: [{id: w, members: [zoe]}]}]", "bad.yaml: organizations[0].workspaces[0].members"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rbac as library
-from tests.cli.conftest import Rbac
+from tests.cli.conftest import Rbac, standing
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -124,14 +124,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("line", "says"), REFUSED, ids=[line for line, _ in REFUSED])
 def test_a_refusal_exits_4_with_its_own_sentence_and_changes_nothing(rbac: Rbac, here: Path, line: str, says: str) -> None:
-    before = (here / "rbac.db").read_bytes()
+    before = standing(here)
 
     answer = rbac(line)
 
     assert (answer.exit_code, answer.stdout) == (4, "")
     assert answer.stderr.startswith(f"rbac: {says}")
     assert answer.stderr.count("\n") == 1
-    assert (here / "rbac.db").read_bytes() == before
+    assert standing(here) == before
 
 
 def test_every_setting_of_the_schema_can_be_configured_from_the_command_line(rbac: Rbac, here: Path) -> None:

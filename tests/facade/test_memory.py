@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 import rbac
 from rbac.organization import Organization
+from rbac.policy import PACKAGED
 from tests.conftest import ACME
 
 
@@ -153,3 +154,16 @@ def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organ
     assert rita is not None and andy is not None
     assert next(iter(rita.workspaces)) is next(iter(andy.workspaces))
     assert rita.pauses is andy.pauses
+
+
+def test_what_a_changed_policy_reads_is_looked_up_whoever_it_gives_it_to(tmp_path: Path) -> None:
+    """An annotator who is given shared histories by an edit has them: facts are loaded by the lines, not by the role."""
+    mine = tmp_path / "mine.csv"
+    line = next(each for each in PACKAGED.read_text().split("\n") if "annotator," in each and "own_history" in each)
+    mine.write_text(PACKAGED.read_text().replace(line, line.replace("own_history & unless_restricted", "own_or_shared_history")))
+    with rbac.connect(f"sqlite:///{tmp_path / 'rbac.db'}", policy=mine) as store:
+        store.import_state(ACME)
+        acme = store.organization("acme")
+
+        assert acme.can("andy", "annotator_dashboard:view", target="rita")
+        assert not acme.can("andy", "annotator_dashboard:view", target="mia")

@@ -55,6 +55,17 @@ def test_a_condition_seen_true_only_is_half_covered(shipped: Policy, read: Read,
     assert "no test asks about annotator, api:access" not in messages
 
 
+def test_where_a_deny_line_decided_no_condition_of_the_cell_is_covered(shipped: Policy, read: Read, tmp_path: Path) -> None:
+    project = "{id: p, published: true, members: [andy], paused: {andy: manual}}"
+    workspaces = f"[{{id: w, projects: [{project}]}}]"
+    state = f"state: {{organizations: [{{id: a, owner: olga, members: {{andy: annotator}}, workspaces: {workspaces}}}]}}\n"
+    (tmp_path / "one.rbac.yaml").write_text(state + "checks:\n  - {user: andy, in: project:p, may_not: project:view}\n")
+    messages = [finding.message for finding in coverage(shipped, read(tmp_path / "one.rbac.yaml")).findings]
+
+    assert "annotator, project:view: may_enter is never true" in messages
+    assert "the deny lines of a project: paused is never true" not in messages
+
+
 def test_the_tests_that_ship_kill_every_mutant(shipped: Policy, read: Read) -> None:
     report = mutate(shipped, read(POLICY_TESTS))
 

@@ -65,3 +65,12 @@ def test_a_finding_names_file_line_rule_and_severity() -> None:
     assert render(report, Format.TEXT, title="Lint").startswith("my.csv:96:1: error restricted-owner: restricting project:delete is")
     assert render(report, Format.GITHUB, title="Lint").startswith("::error file=my.csv,line=96,col=1,title=restricted-owner::restricting")
     assert report.summary == "my.csv: 1 error"
+
+
+def test_a_gap_about_oneself_is_a_gap() -> None:
+    lines = PACKAGED.read_text().split("\n")
+    dropped = "\n".join(text for text in lines if not re.match(r"p, reviewer, .* annotator_dashboard,", text))
+
+    assert len(dropped) < len(PACKAGED.read_text())
+    messages = [finding.message for finding in lint(dropped, only=["role-gap"]).findings]
+    assert [message.partition(":view")[0] for message in messages] == ["annotator may annotator_dashboard"]

@@ -99,20 +99,19 @@ CREATE TABLE request_key (
 )
 
 CREATE TABLE refusal (
-    id BIGSERIAL NOT NULL,
     organization TEXT COLLATE "C" NOT NULL,
+    id BIGINT NOT NULL,
     at BIGINT NOT NULL,
     actor TEXT COLLATE "C" NOT NULL,
     operation TEXT COLLATE "C" NOT NULL,
     reason TEXT COLLATE "C" NOT NULL,
-    CONSTRAINT pk_refusal PRIMARY KEY (id),
+    CONSTRAINT pk_refusal PRIMARY KEY (organization, id),
     CONSTRAINT fk_refusal_organization FOREIGN KEY(organization) REFERENCES organization (id),
+    CONSTRAINT ck_refusal_id_counts_up CHECK (id >= 1),
     CONSTRAINT ck_refusal_at_is_an_instant CHECK (at BETWEEN 0 AND 253402300799999999),
     CONSTRAINT ck_refusal_actor_is_an_id CHECK ("actor" ~ '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$'),
     CONSTRAINT ck_refusal_operation_is_printable CHECK ("operation" ~ '^[ -~]{1,255}$')
 )
-
-CREATE INDEX ix_refusal_organization_id ON refusal (organization, id)
 
 CREATE TABLE project (
     organization TEXT COLLATE "C" NOT NULL,
@@ -251,9 +250,9 @@ CREATE TABLE worked_on (
 
 CREATE INDEX ix_worked_on_organization_user_project ON worked_on (organization, "user", project)
 
-ALTER TABLE member ADD CONSTRAINT fk_member_organization FOREIGN KEY(organization) REFERENCES organization (id)
-
 ALTER TABLE organization ADD CONSTRAINT fk_organization_owner_is_an_active_member FOREIGN KEY(id, owner, owner_state) REFERENCES member (organization, "user", state) DEFERRABLE INITIALLY DEFERRED
+
+ALTER TABLE member ADD CONSTRAINT fk_member_organization FOREIGN KEY(organization) REFERENCES organization (id)
 
 CREATE VIEW casbin_rule (ptype, v0, v1, v2, v3, v4, v5) AS
 SELECT 'g', 'user:' || m."user", CASE WHEN o.owner = m."user" THEN 'owner' ELSE m.role END, m.organization,

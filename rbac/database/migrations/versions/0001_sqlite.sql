@@ -116,21 +116,22 @@ CREATE TABLE request_key (
  WITHOUT ROWID
 
 CREATE TABLE refusal (
-    id INTEGER NOT NULL,
     organization TEXT NOT NULL,
+    id BIGINT NOT NULL,
     at BIGINT NOT NULL,
     actor TEXT NOT NULL,
     operation TEXT NOT NULL,
     reason TEXT NOT NULL,
-    CONSTRAINT pk_refusal PRIMARY KEY (id),
+    CONSTRAINT pk_refusal PRIMARY KEY (organization, id),
     CONSTRAINT fk_refusal_organization FOREIGN KEY(organization) REFERENCES organization (id),
+    CONSTRAINT ck_refusal_id_counts_up CHECK (id >= 1),
+    CONSTRAINT ck_refusal_id_is_whole CHECK (typeof(id) = 'integer'),
     CONSTRAINT ck_refusal_at_is_an_instant CHECK (at BETWEEN 0 AND 253402300799999999),
     CONSTRAINT ck_refusal_at_is_whole CHECK (typeof(at) IN ('integer', 'null')),
     CONSTRAINT ck_refusal_actor_is_an_id CHECK (typeof("actor") IN ('text', 'null') AND length(CAST("actor" AS BLOB)) = length("actor") AND length("actor") <= 128 AND "actor" GLOB '[A-Za-z0-9]*' AND "actor" NOT GLOB '*[^A-Za-z0-9._@+-]*'),
     CONSTRAINT ck_refusal_operation_is_printable CHECK (typeof("operation") IN ('text', 'null') AND length(CAST("operation" AS BLOB)) = length("operation") AND length("operation") BETWEEN 1 AND 255 AND "operation" NOT GLOB '*[^ -~]*')
 )
-
-CREATE INDEX ix_refusal_organization_id ON refusal (organization, id)
+ WITHOUT ROWID
 
 CREATE TABLE project (
     organization TEXT NOT NULL,

@@ -1,0 +1,39 @@
+"""Run every campaign at its full size, one after the other; exits 1 when any of them failed.
+
+Sizes are environment variables, so that the same tests run small in `make test`; docs/campaigns.md lists them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+FULL = {
+    "RBAC_HISTORIES": "1300",  # x 40 changes and 200 questions
+    "RBAC_FUZZ_REQUESTS": "100000",
+    "RBAC_STOCK_CASES": "20000",
+}
+CAMPAIGNS = {
+    "histories against the oracle": ["-m", "pytest", "-q", "-s", "tests/oracle/test_program.py"],
+    "every cell against the oracle and stock Casbin": ["-m", "pytest", "-q", "-s", "tests/oracle/test_cells.py"],
+    "the compiled enforcer against stock Casbin": ["-m", "pytest", "-q", "-s", "tests/enforcer/test_differential.py"],
+    "nodes, crashes and races": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
+    "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],
+}
+
+
+def main() -> int:
+    failed = []
+    for name, arguments in CAMPAIGNS.items():
+        print(f"\n=== {name}", flush=True)
+        started = time.monotonic()
+        status = subprocess.run([sys.executable, *arguments], env={**FULL, **os.environ}).returncode
+        print(f"=== {name}: {'ok' if status == 0 else f'FAILED ({status})'} after {time.monotonic() - started:.0f} s", flush=True)
+        failed += [name] if status else []
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The evidence: refusals, the audit, the past, and what ends by itself."""

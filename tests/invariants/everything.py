@@ -1,0 +1,30 @@
+"""All of a store, and all that can be asked of an organization: to be compared before and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+import rbac
+from rbac import Permission, tables
+from rbac.organization import Organization
+
+
+def rows(store: rbac.Store, *but: str) -> dict[str, list[Any]]:
+    """Every row of every table, but those named, as values that compare."""
+    with store.context.reading() as connection:
+        kept = [table for table in tables.metadata.tables.values() if table.name not in but]
+        return {table.name: sorted(map(repr, connection.execute(select(table)))) for table in kept}
+
+
+def answers(organization: Organization) -> list[Any]:
+    """Every permission of every member in every domain, who is where, and the revision."""
+    users = [each.user for each in organization.members()]
+    domains = organization.domains()
+    found: list[Any] = [organization.revision, organization.owner, users]
+    for domain in domains:
+        found.append(list(organization.members(domain)))
+        for permission in (each for each in Permission if each.kind is domain.kind):
+            found += [organization.check(user, permission, domain) for user in users]
+    return found

@@ -1,0 +1,1 @@
+"""Many nodes on one PostgreSQL: pushed, polled, cut off, restarted."""
