@@ -16,7 +16,7 @@ test: .venv/.dev
 check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy rbac tests
+	$(BIN)/mypy rbac tests benchmarks
 	$(BIN)/lint-imports
 
 format: .venv/.dev
@@ -28,7 +28,7 @@ campaign: .venv/.dev
 	$(BIN)/python -m tests.campaigns
 
 bench: .venv/.bench
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write
 
 clean:
 	rm -rf .venv *.egg-info build dist

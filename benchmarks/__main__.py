@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> None:
         ("batch", ("1000 projects, role", "check", "can", "check_many", "gain"), lambda: store.batch(middle, folder)),
         ("strangers", ("denied, random names", "each", "memory left"), lambda: store.strangers(middle, folder, arguments.strangers)),
         ("processes", ("process", "median", "ratio"), lambda: store.processes(SIZES["S"], folder)),
-        ("imports", ("import", "memberships", "facts", "took", "peak memory"), lambda: store.imports(middle, folder)),
+        ("imports", ("import", "memberships", "facts", "took", "of it computing", "peak memory"), lambda: store.imports(middle, folder)),
     ]  # fmt: skip
     for name, head, measure in parts:
         show.table(name, head, measure())
@@ -151,4 +151,5 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rbac.deciding import Decider
-from rbac.directory import Source
+from rbac.directory import ASSIGNED, Source
 from rbac.questions import decide
 from rbac.records import Instant, MemberRecord, ProjectRecord
 from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State
@@ -31,7 +31,7 @@ def decide_many(decider: Decider, source: Source, organization: str, requests: S
         if request.user != user or request.permission != permission or request.via != via:
             group = user, permission, via = request.user, request.permission, request.via
             if group not in groups:
-                groups[group] = _signature(source, user, permission, now), {}
+                groups[group] = _signature(decider, source, user, permission, now), {}
             signature, known = groups[group]
         place = None if signature is None or request.target is not None or request.task is not None else place_of(request.domain)
         if type(place) is not ProjectRecord or signature is None:
@@ -46,12 +46,14 @@ def decide_many(decider: Decider, source: Source, organization: str, requests: S
     return decisions
 
 
-def _signature(source: Source, user: str, permission: str, now: Instant) -> Signature | None:
+def _signature(decider: Decider, source: Source, user: str, permission: str, now: Instant) -> Signature | None:
     """What tells two projects apart for a user; None where questions are better asked one by one."""
     asked, member = Permission.named(permission), source.member(user)
     if asked is None or asked.kind is not Kind.PROJECT or member is None or member.state is not State.ACTIVE:
         return None
-    return _varying(source, member, now) if member.role in WORKERS else _plain(member, now)
+    with_tasks = {role for role in Role if not ASSIGNED.isdisjoint(decider.policy.reads[role, asked])}
+    varies = member.role in WORKERS or member.role in with_tasks
+    return _varying(source, member, with_tasks, now) if varies else _plain(member, now)
 
 
 def _plain(member: MemberRecord, now: Instant) -> Signature:
@@ -72,11 +74,12 @@ def _plain(member: MemberRecord, now: Instant) -> Signature:
     return signature
 
 
-def _varying(source: Source, member: MemberRecord, now: Instant) -> Signature:
-    """For an annotator or reviewer: also the role in force there, and whether they have a task there."""
-    plain, reviewer = _plain(member, now), Role.REVIEWER  # or annotator
+def _varying(source: Source, member: MemberRecord, with_tasks: set[Role], now: Instant) -> Signature:
+    """Also the role in force there, and whether they have a task there where the lines for that role ask."""
+    plain, reviewer = _plain(member, now), Role.REVIEWER  # or the other one a member can have
 
     def signature(place: ProjectRecord) -> Any:
-        return plain(place), member.role_in(place, now) is reviewer, source.assigned(member, place)
+        role = member.role_in(place, now)
+        return plain(place), role is reviewer, source.assigned(member, place) if role in with_tasks else None
 
     return signature

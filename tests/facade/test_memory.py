@@ -148,6 +148,14 @@ def test_every_kind_of_change_is_followed(acme: Organization) -> None:
         assert acme.can(*question) is answer, question
 
 
+def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organization) -> None:
+    rita, andy = acme.member("rita"), acme.member("andy")
+
+    assert rita is not None and andy is not None
+    assert next(iter(rita.workspaces)) is next(iter(andy.workspaces))
+    assert rita.pauses is andy.pauses
+
+
 def test_what_a_changed_policy_reads_is_looked_up_whoever_it_gives_it_to(tmp_path: Path) -> None:
     """An annotator who is given shared histories by an edit has them: facts are loaded by the lines, not by the role."""
     mine = tmp_path / "mine.csv"
@@ -159,11 +167,3 @@ def test_what_a_changed_policy_reads_is_looked_up_whoever_it_gives_it_to(tmp_pat
 
         assert acme.can("andy", "annotator_dashboard:view", target="rita")
         assert not acme.can("andy", "annotator_dashboard:view", target="mia")
-
-
-def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organization) -> None:
-    rita, andy = acme.member("rita"), acme.member("andy")
-
-    assert rita is not None and andy is not None
-    assert next(iter(rita.workspaces)) is next(iter(andy.workspaces))
-    assert rita.pauses is andy.pauses
