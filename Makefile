@@ -4,13 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test check format campaign bench clean
+.PHONY: demo test browser check format campaign bench clean
 
 demo: .venv/.installed
 	@$(BIN)/rbac demo
 
 test: .venv/.dev
 	$(BIN)/pytest -n $(JOBS)
+
+# A real browser for the tests of the matrix page: Debian's package, wanted where there is none yet. Needs root.
+browser: .venv/.dev
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/pytest tests/browser
 
 # The static checks: format, lint, types, the direction of imports.
 check: .venv/.dev
