@@ -112,7 +112,7 @@ def _matching(columns: tuple[str, ...], what: str, *, pattern: str, sqlite: str)
 
 
 def _ids(*columns: str) -> list[CheckConstraint]:
-    """The alphabet of spec section 1; a test holds it to vocabulary.ID."""
+    """What an id may be made of; a test holds it to vocabulary.ID."""
     return _matching(
         columns,
         "an_id",
