@@ -13,6 +13,7 @@ import time
 FULL = {
     "RBAC_HISTORIES": "1300",  # x 40 changes and 200 questions
     "RBAC_FUZZ_REQUESTS": "100000",
+    "RBAC_LISTEN_KILLS": "50",
     "RBAC_STOCK_CASES": "20000",
 }
 CAMPAIGNS = {
