@@ -15,8 +15,8 @@ import rbac
 from benchmarks.workload import RESTRICTED, Size, creator, projects, users
 from rbac.deciding import CASBIN, Decider
 from rbac.policy import read_policy
-from rbac.records import MemberRecord, OrganizationRecord, Place, ProjectRecord, RecordedFacts, WorkspaceRecord
-from rbac.roles import Subject
+from rbac.records import NOTHING_ELSE, MemberRecord, OrganizationRecord, Place, ProjectRecord, RecordedFacts, WorkspaceRecord
+from rbac.roles import DomainPath, Subject
 from rbac.vocabulary import Distribution, Permission, Role, State
 
 Decide = Callable[[str, str, str], bool]
@@ -36,7 +36,7 @@ def enforcer(size: Size) -> Decide:
         if member.state is not State.ACTIVE:
             return False
         role: Any = member.role_in(place, now)
-        facts = RecordedFacts(place.kind, role, organization, member, place, asked, now)  # type: ignore[arg-type]
+        facts = RecordedFacts(place.kind, role, organization, member, place, asked, now, False, False, NOTHING_ELSE)  # type: ignore[arg-type]
         return enforce(member.subject(role), place.path, obj, act, facts)  # type: ignore[no-any-return]
 
     return decide
@@ -105,13 +105,16 @@ def _members(size: Size) -> Iterator[MemberRecord]:
 def _places(size: Size) -> Iterator[tuple[str, Place]]:
     yield "organization", OrganizationRecord("acme", "u0", 1, True, True, True, True, {name: Role(to) for name, to in RESTRICTED.items()})
     for number in range(size.workspaces):
-        yield f"workspace:w{number}", WorkspaceRecord(f"w{number}", f"acme/workspace/w{number}", creator(size, number), False, False)
+        yield (
+            f"workspace:w{number}",
+            WorkspaceRecord(f"w{number}", DomainPath(f"acme/workspace/w{number}"), creator(size, number), False, False),
+        )
     for each in projects(size):
         shown = frozenset(Role(role) for role in each.shown_to)
         yield (
             f"project:{each.id}",
             ProjectRecord(
-                each.id, f"acme/project/{each.id}", each.workspace, each.workspace_created_by, False, each.created_by,
+                each.id, DomainPath(f"acme/project/{each.id}"), each.workspace, each.workspace_created_by, False, each.created_by,
                 each.published, Distribution.AUTOMATIC, shown, False,
             ),
         )  # fmt: skip

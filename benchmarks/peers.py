@@ -42,7 +42,7 @@ def _casbin(size: Size, *, fast: bool, workaround: bool) -> Decide:
     from rbac.deciding import CASBIN, FUNCTIONS
     from rbac.model import read_model
     from rbac.policy import read_policy
-    from rbac.records import RecordedFacts
+    from rbac.records import NOTHING_ELSE, RecordedFacts
     from rbac.vocabulary import Permission, State
 
     text = read_model().text.replace("r = sub, dom, obj, act, facts", "r = sub, dom, obj, act, facts, org")
@@ -77,7 +77,7 @@ def _casbin(size: Size, *, fast: bool, workaround: bool) -> Decide:
         if member.state is not State.ACTIVE:
             return False
         role: Any = member.role_in(place, 1)
-        facts = RecordedFacts(place.kind, role, organization, member, place, asked, 1)  # type: ignore[arg-type]
+        facts = RecordedFacts(place.kind, role, organization, member, place, asked, 1, False, False, NOTHING_ELSE)  # type: ignore[arg-type]
         scope = "acme" if role is member.role else place.path
         return engine.enforce(f"user:{user}", place.path, obj, act, facts, scope)  # type: ignore[no-any-return]
 

@@ -17,7 +17,7 @@ from rbac import domains, members
 from rbac.directory import Snapshot
 from rbac.facts import VALUES, Facts
 from rbac.policy import Policy
-from rbac.records import Instant, MemberRecord, OrganizationRecord, Place, RecordedFacts
+from rbac.records import NOTHING_ELSE, Instant, MemberRecord, OrganizationRecord, Place, RecordedFacts
 from rbac.review.comment import NAMED, Affected
 from rbac.review.diagrams import Node
 from rbac.review.diff import CellChange
@@ -111,7 +111,7 @@ class _Reader:
         """Somebody of each role with nothing to do with the domain. In the organization nobody is a stranger."""
         for role, permission in self._cells(domain) if domain.kind is not Kind.ORGANIZATION else ():
             nobody = MemberRecord("", role, State.ACTIVE, {}, {}, {}, {}, Subject("", role), {})
-            facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now)
+            facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now, False, False, NOTHING_ELSE)
             found = self._ways(facts, (role, permission))
             if any(found):
                 self._strangers[role, permission][domain] = found
@@ -125,7 +125,7 @@ class _Reader:
                 if cell[0] is role:
                     place = self._places[domain]
                     asked = self._source.asked(Request(member.user, cell[1], str(domain)), cell[1], member, place, role, self._now)
-                    facts = RecordedFacts(place.kind, role, record, member, place, cell[1], self._now, asked)
+                    facts = RecordedFacts(place.kind, role, record, member, place, cell[1], self._now, False, False, asked)
                     self._note(member.user, cell, domain, self._ways(facts, cell))
         for (role, permission), where in self._strangers.items():
             if role is member.role:

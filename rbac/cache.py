@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 from sqlalchemy import Engine
 
 from rbac.database.engine import reading
@@ -28,6 +29,9 @@ CAPACITY = 500_000
 
 FAR_BEHIND = 10_000
 """More changed facts than this empty a shelf instead of being looked at."""
+
+
+_ORGANIZATION = str(Kind.ORGANIZATION)
 
 
 class Moved(Exception):
@@ -110,6 +114,7 @@ class Directory:
     def __init__(self, engine: Engine, watch: Watch, reads: Reads, capacity: int = CAPACITY) -> None:
         self.engine = engine
         self.reads = reads
+        self.assigned = frozenset(cell for cell, facts in reads.items() if not ASSIGNED.isdisjoint(facts))
         self._watch = watch
         self._half = max(1, capacity // 2)
         self._used = 0
@@ -165,16 +170,16 @@ class Directory:
         return view
 
 
-class View:
-    """One question's look at a shelf: a Source whose records all belong to `revision`; lives for that question."""
+class View(msgspec.Struct, gc=False):
+    """One question's look at a shelf: a Source whose records all belong to `revision`; lives for that question.
 
-    __slots__ = ("_directory", "_record", "_shelf", "revision")
+    A struct, since one is made for every decision.
+    """
 
-    def __init__(self, directory: Directory, shelf: Shelf, revision: int, record: OrganizationRecord | None) -> None:
-        self._directory = directory
-        self._shelf = shelf
-        self._record = record
-        self.revision = revision
+    _directory: Directory
+    _shelf: Shelf
+    revision: int
+    _record: OrganizationRecord | None
 
     def organization(self) -> OrganizationRecord | None:
         return self._record
@@ -186,14 +191,13 @@ class View:
     def place(self, domain: str) -> Place | None:
         found = self._shelf.places.get(domain)
         if found is None:
-            return self._record if domain == Kind.ORGANIZATION else self._load_place(domain)
+            return self._record if domain == _ORGANIZATION else self._load_place(domain)
         return found
 
     def asked(self, request: Request, permission: Permission, user: MemberRecord, place: Place, role: Role, now: Instant) -> Asked:
-        reads = self._directory.reads[role, permission]
-        if request.target is None and request.task is None and ASSIGNED.isdisjoint(reads):
+        if request.target is None and request.task is None and (role, permission) not in self._directory.assigned:
             return NOTHING_ELSE
-        return gather(self, reads, request, user, place, now)
+        return gather(self, self._directory.reads[role, permission], request, user, place, now)
 
     def task(self, task: str, project: str, user: str) -> TaskRecord:
         with self._read() as snapshot:

@@ -40,6 +40,12 @@ class Condition:
 CONDITIONS: dict[str, Condition] = {}
 """Every condition by its name, in the order of this file."""
 
+_ANNOTATOR, _REVIEWER, _MANAGER = Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER  # looking one up in its Enum costs as much as a call
+_AUTOMATIC, _MANUAL = Distribution.AUTOMATIC, Distribution.MANUAL
+_PROJECT_KIND = Kind.PROJECT
+_EVERYWHERE = (Role.ADMINISTRATOR, Role.OWNER)
+"""The roles that need no membership."""
+
 _ORGANIZATION = frozenset({Kind.ORGANIZATION})
 _WORKSPACE = frozenset({Kind.WORKSPACE})
 _PROJECT = frozenset({Kind.PROJECT})
@@ -109,7 +115,7 @@ def created_or_invited(facts: Facts) -> bool:
     Membership goes down from workspace to project, never up. A demoted creator is no creator.
     """
     counts = facts.role in MANAGER_OR_ABOVE
-    if facts.kind == Kind.PROJECT and (facts.project_member or (counts and facts.created_project)):
+    if facts.kind == _PROJECT_KIND and (facts.project_member or (counts and facts.created_project)):
         return True
     return facts.workspace_member or (counts and facts.created_workspace)
 
@@ -126,13 +132,13 @@ def may_enter(facts: Facts) -> bool:
     """
     if not (facts.project_member or facts.workspace_member) or not facts.published:
         return False
-    if facts.role == Role.ANNOTATOR:
-        return facts.distribution == Distribution.AUTOMATIC or facts.assigned_as_annotator
-    if facts.role != Role.REVIEWER:
+    if facts.role == _ANNOTATOR:
+        return facts.distribution == _AUTOMATIC or facts.assigned_as_annotator
+    if facts.role != _REVIEWER:
         return False
     if not facts.review_only_assigned or facts.assigned_as_reviewer:
         return True
-    return facts.distribution == Distribution.MANUAL and facts.assigned_as_annotator
+    return facts.distribution == _MANUAL and facts.assigned_as_annotator
 
 
 @condition(reads="workspace_member personal created_workspace", asked_in=_WORKSPACE, mark="b")
@@ -153,13 +159,13 @@ def data_manager_shown(facts: Facts) -> bool:
 @condition(reads="distribution", asked_in=_PROJECT, mark="3")
 def manual_distribution(facts: Facts) -> bool:
     """The project must be using manual distribution."""
-    return facts.distribution == Distribution.MANUAL
+    return facts.distribution == _MANUAL
 
 
 @condition(reads="task_named distribution task_annotator", asked_in=_PROJECT, mark="d")
 def task_to_label(facts: Facts) -> bool:
     """Only tasks they may label."""
-    return not facts.task_named or facts.distribution == Distribution.AUTOMATIC or facts.task_annotator
+    return not facts.task_named or facts.distribution == _AUTOMATIC or facts.task_annotator
 
 
 @condition(reads="task_named distribution task_annotator task_worked_on", asked_in=_PROJECT, mark="e")
@@ -167,7 +173,7 @@ def task_in_data_manager(facts: Facts) -> bool:
     """Only tasks they were assigned or have worked on."""
     if not facts.task_named:
         return True
-    return facts.task_annotator if facts.distribution == Distribution.MANUAL else facts.task_worked_on
+    return facts.task_annotator if facts.distribution == _MANUAL else facts.task_worked_on
 
 
 @condition(reads="task_named review_only_assigned task_reviewer", asked_in=_PROJECT, mark="f")
@@ -241,15 +247,15 @@ def target_is_project_member(facts: Facts) -> bool:
     """The member named must be a member of the project."""
     if not facts.target_active or (facts.personal and not facts.target_created_workspace):
         return False
-    if facts.target_role in (Role.ADMINISTRATOR, Role.OWNER) or facts.target_project_member or facts.target_workspace_member:
+    if facts.target_role in _EVERYWHERE or facts.target_project_member or facts.target_workspace_member:
         return True
-    return facts.target_role == Role.MANAGER and (facts.target_created_project or facts.target_created_workspace)
+    return facts.target_role == _MANAGER and (facts.target_created_project or facts.target_created_workspace)
 
 
 @condition(reads=_TARGET_THERE, asked_in=_PROJECT, mark="m")
 def target_may_review(facts: Facts) -> bool:
     """The member named must be a member of the project who may review there."""
-    return target_is_project_member(facts) and facts.target_role.rank >= Role.REVIEWER.rank
+    return target_is_project_member(facts) and facts.target_role.rank >= _REVIEWER.rank
 
 
 @condition(reads="target_active target_role target_workspace_member target_project_member", asked_in=_PROJECT, mark="n")
@@ -279,11 +285,40 @@ def specialize(cond: str, eft: str, *_: object) -> Predicate:
     """`holds` for one policy line, whose conditions and effect never change: the conditions looked up, only facts left to give."""
     functions = tuple(CONDITIONS[name].function for name in names(cond))
     when_missing = eft == Effect.DENY
-    if not functions:
-        return lambda facts: True
-    if len(functions) == 1:
-        return _one(functions[0], when_missing)
+    match functions:
+        case ():
+            return lambda facts: True
+        case (only,):
+            return _one(only, when_missing)
+        case (first, second) if not when_missing:
+            return _both(first, second)
+        case _:
+            return _every(functions, when_missing)
 
+
+def _one(function: Predicate, when_missing: bool) -> Predicate:
+    def one(facts: Facts) -> bool:
+        try:
+            return True if function(facts) else False  # noqa: SIM210  # a Missing handed on must be looked at here
+        except MissingFact:
+            return when_missing
+
+    return one
+
+
+def _both(first: Predicate, second: Predicate) -> Predicate:
+    """Two conditions of an allow line, which is most of those with more than one."""
+
+    def both(facts: Facts) -> bool:
+        try:
+            return True if first(facts) and second(facts) else False  # noqa: SIM210
+        except MissingFact:
+            return False
+
+    return both
+
+
+def _every(functions: tuple[Predicate, ...], when_missing: bool) -> Predicate:
     def every(facts: Facts) -> bool:
         for function in functions:
             try:
@@ -295,16 +330,6 @@ def specialize(cond: str, eft: str, *_: object) -> Predicate:
         return True
 
     return every
-
-
-def _one(function: Predicate, when_missing: bool) -> Predicate:
-    def one(facts: Facts) -> bool:
-        try:
-            return True if function(facts) else False  # noqa: SIM210  # a Missing handed on must be looked at here
-        except MissingFact:
-            return when_missing
-
-    return one
 
 
 holds.specialize = specialize  # type: ignore[attr-defined]  # the hook of CompiledEnforcer; stock Casbin ignores it

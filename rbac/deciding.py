@@ -63,6 +63,7 @@ class Decider:
         self.policy = policy
         self.model = model or read_model()
         self.casbin = self.assemble(DomainRoles())
+        self._enforce = self.casbin.enforce
         compiled = self.casbin.compiled  # now, and not at the first request, where threads may come together
         if not compiled:
             raise PolicyError([Problem(self.model.file, 1, 1, f"the matcher cannot be compiled: {compiled.reason}")])
@@ -79,7 +80,7 @@ class Decider:
     def allows(self, subject: Subject, path: str, permission: Permission, facts: Facts) -> bool:
         """Casbin's answer. `path` is the full path of the domain, `subject` carries the role in force there."""
         obj, act = CASBIN[permission]
-        return bool(self.casbin.enforce(subject, path, obj, act, facts))
+        return self._enforce(subject, path, obj, act, facts) is True
 
     def verdict(self, role: Role, permission: Permission, facts: Facts) -> Verdict:
         """The Policy's own answer, with the reason in words."""

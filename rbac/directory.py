@@ -46,7 +46,7 @@ from rbac.records import (
     TaskRecord,
     WorkspaceRecord,
 )
-from rbac.roles import Subject
+from rbac.roles import DomainPath, Subject
 from rbac.vocabulary import MANAGER_OR_ABOVE, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
 
 _ORGANIZATION: BindParameter[str] = bindparam("organization")
@@ -105,7 +105,7 @@ def gather(source: Source, reads: frozenset[str], request: Request, user: Member
         task = source.task(parse_id(request.task, "task"), place.id, user.user)
     if type(place) is ProjectRecord and not ASSIGNED.isdisjoint(reads):
         assigned = source.assigned(user, place)
-    return Asked(request.target is not None, target, request.task is not None, task, assigned, shares)
+    return Asked(target, task, assigned, shares)
 
 
 class Snapshot:
@@ -168,7 +168,7 @@ class Snapshot:
         self.seen = None if row is None else row.revision
         if row is None or row.id is None:
             return None
-        path = Domain(Kind.WORKSPACE, row.id).path(self._organization)
+        path = DomainPath(Domain(Kind.WORKSPACE, row.id).path(self._organization))
         return WorkspaceRecord(row.id, path, row.created_by, bool(row.personal), not row.holds)
 
     def project(self, project: str) -> ProjectRecord | None:
@@ -180,7 +180,7 @@ class Snapshot:
         shown = ((Role.ANNOTATOR, row.show_to_annotators), (Role.REVIEWER, row.show_to_reviewers))
         return ProjectRecord(
             id=row.id,
-            path=Domain(Kind.PROJECT, row.id).path(self._organization),
+            path=DomainPath(Domain(Kind.PROJECT, row.id).path(self._organization)),
             workspace=row.workspace,
             workspace_created_by=row.workspace_created_by,
             personal=bool(row.personal),

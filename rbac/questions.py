@@ -31,6 +31,8 @@ from rbac.vocabulary import (
     parse_via,
 )
 
+_ACTIVE, _UI = State.ACTIVE, str(Via.UI)  # looking one up in its Enum costs as much as a call
+
 
 class Known(msgspec.Struct, frozen=True, gc=False):
     """What is known of one question. Without `facts` the answer is no, and `reason` says why."""
@@ -48,14 +50,16 @@ def know(source: Source, organization: str, request: Request, now: Instant) -> K
     member, place = source.member(request.user), source.place(request.domain)
     if request.task is not None or place is None or place.kind is not permission.kind:
         _check(request, permission)
-    if member is None or place is None or member.state is not State.ACTIVE:
+    if member is None or place is None or member.state is not _ACTIVE:
         return _unknown(source, organization, request, permission, member, place)
     role = member.role_in(place, now)
     record = place if type(place) is OrganizationRecord else source.organization()
     assert role is not None and record is not None, "an active member has a role in every domain, and a domain an organization"
     asked = source.asked(request, permission, member, place, role, now)
     source.settle()
-    facts = RecordedFacts(place.kind, role, record, member, place, permission, now, asked)
+    facts = RecordedFacts(
+        place.kind, role, record, member, place, permission, now, request.target is not None, request.task is not None, asked
+    )
     return Known(member.subject(role), place.path, permission, facts)
 
 
@@ -92,7 +96,7 @@ def _unknown(
 def allowed(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> bool:
     """Casbin's answer, without a reason."""
     known = know(source, organization, request, now)
-    through_api = request.via != Via.UI and parse_via(request.via) is Via.API
+    through_api = request.via != _UI and parse_via(request.via) is Via.API
     if known.facts is None or not decider.allows(known.subject, known.path, known.permission, known.facts):
         return False
     return not through_api or allowed(decider, source, organization, _api_access(request), now)

@@ -22,6 +22,7 @@ Until = Instant | None
 """When something ends; None is never. From that very instant on it does not exist."""
 
 _GONE: Until = 0
+_ACTIVE = State.ACTIVE  # a name of an Enum looked up in its class costs as much as a call
 
 
 def in_force(until: Until, now: Instant) -> bool:
@@ -71,6 +72,15 @@ class WorkspaceRecord:
     def domain(self) -> Domain:
         return Domain(Kind.WORKSPACE, self.id)
 
+    @property
+    def workspace(self) -> str:
+        """Itself: so that a condition asks a workspace as it asks a project."""
+        return self.id
+
+    @property
+    def workspace_created_by(self) -> str | None:
+        return self.created_by
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
@@ -118,7 +128,7 @@ class MemberRecord:
 
     @property
     def active(self) -> bool:
-        return self.state is State.ACTIVE
+        return self.state is _ACTIVE
 
     @property
     def weight(self) -> int:
@@ -127,9 +137,9 @@ class MemberRecord:
 
     def role_in(self, place: Place, now: Instant) -> Role | None:
         """The role in force there, None for whoever is not active."""
-        if self.state is not State.ACTIVE or self.role is None:
+        if self.state is not _ACTIVE:
             return None
-        if type(place) is not ProjectRecord or not self.project_roles:
+        if not self.project_roles or type(place) is not ProjectRecord or self.role is None:
             return self.role
         role, until = self.project_roles.get(place.id, _NO_ROLE)
         return role_in_force(self.role, role if until is None or until > now else None)
@@ -167,9 +177,7 @@ class Asked:
     and target share a workspace or project.
     """
 
-    target_named: bool = False
     target: MemberRecord | None = None
-    task_named: bool = False
     task: TaskRecord | None = None
     assigned: tuple[bool, bool] | None = None
     shares: bool | None = None
@@ -193,7 +201,9 @@ class RecordedFacts(msgspec.Struct, gc=False):
     place: Any
     permission: Permission
     now: Instant
-    asked: Asked = NOTHING_ELSE
+    target_named: bool
+    task_named: bool
+    asked: Asked
 
     # the organization
 
@@ -216,22 +226,12 @@ class RecordedFacts(msgspec.Struct, gc=False):
     # the workspace
 
     @property
-    def _workspace(self) -> str:
-        place = self.place
-        return place.workspace if type(place) is ProjectRecord else place.id
-
-    @property
-    def _workspace_created_by(self) -> str | None:
-        place = self.place
-        return place.workspace_created_by if type(place) is ProjectRecord else place.created_by
-
-    @property
     def created_workspace(self) -> bool:
-        return self._workspace_created_by == self.user.user
+        return self.place.workspace_created_by == self.user.user  # type: ignore[no-any-return]
 
     @property
     def workspace_member(self) -> bool:
-        until = self.user.workspaces.get(self._workspace, _GONE)
+        until = self.user.workspaces.get(self.place.workspace, _GONE)
         return until is None or until > self.now
 
     @property
@@ -290,10 +290,6 @@ class RecordedFacts(msgspec.Struct, gc=False):
     # the task named
 
     @property
-    def task_named(self) -> bool:
-        return self.asked.task_named
-
-    @property
     def task_exists(self) -> Any:
         task = self.asked.task
         return Missing("task_exists") if task is None else task.exists
@@ -314,10 +310,6 @@ class RecordedFacts(msgspec.Struct, gc=False):
         return Missing("task_worked_on") if task is None else task.worked_on
 
     # the target named
-
-    @property
-    def target_named(self) -> bool:
-        return self.asked.target_named
 
     @property
     def target_known(self) -> bool:
@@ -342,12 +334,12 @@ class RecordedFacts(msgspec.Struct, gc=False):
     @property
     def target_created_workspace(self) -> Any:
         target = self.asked.target
-        return _TARGET if target is None else self._workspace_created_by == target.user
+        return _TARGET if target is None else self.place.workspace_created_by == target.user
 
     @property
     def target_workspace_member(self) -> Any:
         target = self.asked.target
-        return _TARGET if target is None else target.in_workspace(self._workspace, self.now)
+        return _TARGET if target is None else target.in_workspace(self.place.workspace, self.now)
 
     @property
     def target_created_project(self) -> Any:

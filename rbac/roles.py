@@ -31,12 +31,30 @@ class Subject(str):
         return subject
 
 
+_KINDS: dict[str, str] = {str(each): str(each) for each in Kind}
+_ORGANIZATION = _KINDS["organization"]
+
+
+class DomainPath(str):
+    """A domain as Casbin's `dom`, who has been asked already what kind of domain it is."""
+
+    __slots__ = ("kind",)
+    kind: str
+
+    def __new__(cls, path: str) -> DomainPath:
+        made = super().__new__(cls, path)
+        made.kind = kind(path)
+        return made
+
+
 def kind(path: str) -> str:
     """The matcher function `kind(r.dom)`: `acme` is an organization, `acme/project/p1` a project."""
+    if type(path) is DomainPath:
+        return path.kind
     parts = path.split("/")
     if len(parts) == 1:
-        return str(Kind.ORGANIZATION)
-    return parts[1] if len(parts) == 3 else ""
+        return _ORGANIZATION
+    return _KINDS.get(parts[1], parts[1]) if len(parts) == 3 else ""
 
 
 def role_in_force(organization_role: Role, project_role: Role | None) -> Role:
@@ -73,19 +91,17 @@ class DomainRoles(RoleManager):  # type: ignore[misc]  # casbin has no types
         if self._roles.get((name1, domain[0])) == name2:
             del self._roles[name1, domain[0]]
 
-    def links(self, name: str, *domain: str) -> frozenset[str]:
-        """Exactly the roles for which `has_link(name, role, *domain)` is true: one, or none."""
-        if type(name) is Subject:
-            return name.links
-        return _LINKS[self._role(name, domain[0])]
+    def links(self, name: str, domain: str) -> frozenset[str]:
+        """Exactly the roles for which `has_link(name, role, domain)` is true: one, or none."""
+        return name.links if type(name) is Subject else _LINKS[self._role(name, domain)]
 
     def has_link(self, name1: str, name2: str, *domain: str) -> bool:
         """Whether `name2` is the role in force of `name1` in the domain."""
-        return name2 in self.links(name1, *domain)
+        return name2 in self.links(name1, domain[0])
 
     def get_roles(self, name: str, *domain: str) -> list[str]:
         """The role in force, in a list of one; empty where there is none."""
-        return list(self.links(name, *domain))
+        return list(self.links(name, domain[0]))
 
     def get_users(self, name: str, *domain: str) -> list[str]:
         """The users whose role in force in the domain is `name`, in order."""

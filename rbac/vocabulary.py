@@ -103,6 +103,8 @@ class PauseReason(Word):
 class Permission(Word):
     """The 54 permissions behind the 26 rows, in the order of the page; `object:action`."""
 
+    kind: Kind  # the kind of domain it is asked in; a plain attribute, set below, because decisions read it
+
     ORGANIZATION_PAGE_VIEW = "organization_page:view"
     MEMBER_ROLE_ASSIGN = "member_role:assign"
     USER_INVITE = "user:invite"
@@ -167,11 +169,6 @@ class Permission(Word):
     def action(self) -> str:
         """What Casbin calls `act`: the part after the colon."""
         return self.partition(":")[2]
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of domain this permission is asked in."""
-        return KIND[self]
 
     @property
     def row(self) -> Row:
@@ -243,6 +240,9 @@ KIND: dict[Permission, Kind] = {
     permission: Kind.ORGANIZATION if permission in _IN_ORGANIZATION else Kind.WORKSPACE if permission in _IN_WORKSPACE else Kind.PROJECT
     for permission in Permission
 }
+for _permission, _kind in KIND.items():
+    _permission.kind = _kind
+
 TARGETED = frozenset(
     {
         Permission.ANNOTATOR_DASHBOARD_VIEW,

@@ -96,7 +96,9 @@ class Authority:
         assert role is not None, "an active member has a role in every domain"
         request = Request(self.actor, permission, str(domain), target, task)
         asked = self._snapshot.asked(request, permission, actor, place, role, self.now)
-        facts = RecordedFacts(place.kind, role, organization, actor, place, permission, self.now, asked)
+        facts = RecordedFacts(
+            place.kind, role, organization, actor, place, permission, self.now, target is not None, task is not None, asked
+        )
         if not self.decider.allows(actor.subject(role), place.path, permission, facts):
             reason = self.decider.verdict(role, permission, facts).reason
             about = f" {target}" if target else ""

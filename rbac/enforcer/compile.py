@@ -105,7 +105,7 @@ class Program:
             function = self._function(self._index.select(normal))
             _keep(self._normal, normal, function)
         if OTHER not in normal and normal == values:
-            _keep(self._table, normal, function)
+            _keep(self._table, tuple(map(_exact, values, normal)), function)
         return function
 
     def _function(self, numbers: tuple[int, ...]) -> _Lines:
@@ -175,6 +175,11 @@ class Program:
 
 def _is_true(term: Expression) -> bool:
     return isinstance(term, Const) and term.value is True
+
+
+def _exact(value: Any, normal: Any) -> Any:
+    """The value as requests bring it: found by identity, where an equal one has to be compared."""
+    return value if type(value) in (str, frozenset) else normal
 
 
 def _keep(table: dict[Any, _Lines], key: Any, function: _Lines) -> None:

@@ -51,7 +51,8 @@ class Names:
         self.links = links
         self.globals: dict[str, Any] = {
             "_stock": values.stock, "_plain": values.plain_value, "_safe": values.safe_value, "_names": values.names_value,
-            "_method": values.method, "_get": getattr, "_type": type, "_str": str, "_frozenset": frozenset, "_unset": object(),
+            "_method": values.method, "_get": getattr, "_type": type, "_str": str,
+            "_is_text": values.texts, "_as_text": values.as_text, "_frozenset": frozenset, "_unset": object(),
         }  # fmt: skip
         self.texts: dict[int, tuple[str, Expression]] = {}
         self._by_id: dict[tuple[str, int], str] = {}
@@ -169,9 +170,9 @@ class Emitter:
         return f"{self.names.of('l', self.names.links[links.section])}({', '.join(args)})"
 
     def _spelled(self, domain: Expression) -> str:
-        """A domain as stock Casbin hands it to a role manager: through `str`."""
+        """A domain as stock Casbin hands it to a role manager: through `str`, which leaves a plain str as it is."""
         text = self.value(domain, plain=True)
-        return f"({text} if _type({text}) is _str else _str({text}))" if isinstance(domain, Field) else f"_str({text})"
+        return f"({text} if _type({text}) in _is_text else _as_text({text}))" if isinstance(domain, Field) else f"_str({text})"
 
     def _is_variable(self, text: str) -> bool:
         """Whether this is a key, which was looked at when it was computed."""

@@ -23,6 +23,10 @@ safe: Final[set[type]] = set(PRIMITIVES)
 """Types seen whose values the sandbox lets pass without looking at the value: no container, module or callable."""
 
 
+texts: Final[set[type]] = {str}
+"""Types seen whose values are the text they are: `str`, and plain subclasses of it without a `__str__` of their own."""
+
+
 class UseStock(Exception):
     """This request is for stock Casbin to answer; never leaves the package."""
 
@@ -68,6 +72,17 @@ def names_value(value: Any) -> Any:
     return value
 
 
+def as_text(value: Any) -> str:
+    """`str(value)`, or the value itself where that would only copy it."""
+    kind = type(value)
+    if kind in texts:
+        return value  # type: ignore[no-any-return]
+    if kind not in plain or not issubclass(kind, str) or _owner(kind, "__str__") is not str:
+        return str(value)
+    _admit(texts, kind, True)
+    return value  # type: ignore[no-any-return]
+
+
 def method(value: Any, name: str) -> Any:
     """A bound method of a plain value, as the sandbox hands it out."""
     found = getattr(value, name)
@@ -80,7 +95,7 @@ def _admit(seen: set[type], kind: type, admitted: bool) -> None:
     if not admitted:
         raise UseStock
     if len(seen) >= _KEPT:
-        seen.intersection_update(PRIMITIVES)
+        seen.intersection_update(PRIMITIVES if seen is not texts else (str,))
     seen.add(kind)
 
 

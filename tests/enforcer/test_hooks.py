@@ -185,6 +185,33 @@ def test_links_get_the_domain_as_text() -> None:
     assert asked == [("ann", "7")] * 2
 
 
+class Place(str):
+    """A text that carries something along."""
+
+    __slots__ = ("kind",)
+
+
+class Shouting(str):
+    """A text that is another one when it is asked to be a text."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.upper()
+
+
+@pytest.mark.parametrize(("domain", "given"), [(Place("seven"), Place), (Shouting("seven"), str)])
+def test_links_get_a_domain_that_is_a_text_as_it_is(domain: str, given: type[str]) -> None:
+    asked: list[Any] = []
+    pair = Pair("g(r.sub, p.sub, r.obj)", ("p, reader, x, y",), g="_, _, _")
+    pair.both(lambda each: (each.set_role_manager(Groups({"ann": frozenset({"reader"})}, asked)), each.build_role_links())[:0])
+
+    assert pair.enforce("ann", domain, "read") is True
+    assert pair.ours.enforce("ann", domain, "read") is True
+    assert {each for _, each in asked} == {str(domain)}
+    assert type(asked[-1][1]) is given
+
+
 def test_links_get_a_computed_domain_as_text() -> None:
     asked: list[Any] = []
     pair = Pair("g(r.sub, p.sub, place(r.obj))", ("p, reader, x, y",), g="_, _, _", functions={"place": len})
