@@ -1,7 +1,8 @@
 """The facade: everything one organization can be asked, and `acting(...)` for every change.
 
 A handle is two references and a name; make one wherever you need it, share it between threads. Every answer comes
-from one revision. Its one rule: this file decides nothing, it names what is asked.
+from one revision. What only changes and evidence need is imported when they are asked for: a decision does without.
+Its one rule: this file decides nothing, it names what is asked.
 """
 
 from __future__ import annotations
@@ -9,24 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rbac import domains, members, questions
-from rbac.acting import Acting, transfer_ownership
+from rbac import questions
 from rbac.context import Context
-from rbac.database.audit import Entry, Verification, entries, verify
-from rbac.database.heads import Head, head_of
-from rbac.database.refusals import Refusal, refusals
 from rbac.deciding import CASBIN
-from rbac.domains import Standing
 from rbac.errors import Denied, Stale, UnknownName
 from rbac.facts import GivenFacts
 from rbac.many import decide_many
-from rbac.members import Membership
-from rbac.past import Past, as_of
 from rbac.questions import Permissions
 from rbac.records import MemberRecord, OrganizationRecord
 from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id
+
+if TYPE_CHECKING:
+    from rbac.acting import Acting
+    from rbac.database.audit import Entry, Verification
+    from rbac.database.heads import Head
+    from rbac.database.refusals import Refusal
+    from rbac.domains import Standing
+    from rbac.members import Membership
+    from rbac.past import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +155,16 @@ class Organization:
 
     def members(self, domain: str | Domain = ORGANIZATION) -> Iterator[Membership]:
         """The members of a domain in id order, streamed; of a project also those who are there through its workspace."""
+        from rbac import members
+
         where = parse_domain(domain)
         with self.context.reading() as connection:
             yield from members.of(connection, self.id, where, self.context.clock())
 
     def standings(self, user: str) -> list[Standing]:
         """Where a member stands, domain by domain, the organization first; nothing for whoever is no member."""
+        from rbac import domains
+
         member = self.member(user)
         if member is None:
             return []
@@ -166,6 +173,8 @@ class Organization:
 
     def domains(self) -> list[Domain]:
         """The organization itself, its workspaces and its projects, each kind in id order."""
+        from rbac import domains
+
         with self.context.reading() as connection:
             return list(domains.every(connection, self.id))
 
@@ -173,6 +182,8 @@ class Organization:
 
     def acting(self, actor: str, *, expect: int | None = None, key: str | None = None) -> Acting:
         """Every change is made by somebody: `acme.acting("ada").grant("andy", "reviewer")`, or a `with` block for several."""
+        from rbac.acting import Acting
+
         return Acting(self.context, self.id, parse_id(actor, "user"), expect=expect, key=key)
 
     def transfer_ownership(self, *, to: str, ticket: str, operator: str) -> int:
@@ -180,6 +191,8 @@ class Organization:
 
         An operator's operation with a reference to why: nobody inside the organization can do it, the Owner included.
         """
+        from rbac.acting import transfer_ownership
+
         return transfer_ownership(self.context, self.id, to=parse_id(to, "user"), ticket=ticket, operator=operator)
 
     def as_of(self, moment: int | str | datetime) -> Past:
@@ -188,17 +201,23 @@ class Organization:
         The facts are those of then, exactly, replayed from the audit; the policy is the one the store was opened with.
         Raises UnknownName for a revision that is not there and for an instant that has not come.
         """
+        from rbac.past import as_of
+
         return as_of(self.context, self.id, moment)
 
     # -- evidence ------------------------------------------------------------------------------------------------------
 
     def audit(self, **filters: Any) -> Iterator[Entry]:
         """The audit of this organization, streamed; see `rbac.database.entries` for the filters."""
+        from rbac.database.audit import entries
+
         with self.context.reading() as connection:
             yield from entries(connection, self.id, **filters)
 
     def refusals(self, **filters: Any) -> Iterator[Refusal]:
         """The changes that were refused, the newest 10,000 of them; see `rbac.database.refusals` for the filters."""
+        from rbac.database.refusals import refusals
+
         with self.context.reading() as connection:
             yield from refusals(connection, self.id, **filters)
 
@@ -207,11 +226,16 @@ class Organization:
 
         `head` is one that was kept outside, or several: whatever was cut off or rewritten since then shows.
         """
+        from rbac.database.audit import verify
+        from rbac.database.heads import Head
+
         with self.context.reading() as connection:
             return verify(connection, self.id, [head] if isinstance(head, Head) else head)
 
     def head(self) -> Head:
         """The present head of the chain, to be kept outside; raises UnknownName when there is no such organization."""
+        from rbac.database.heads import head_of
+
         with self.context.reading() as connection:
             found = head_of(connection, self.id)
         if found is None:

@@ -1,14 +1,15 @@
 """A store: one database with any number of organizations, opened by `connect`.
 
 The operator's side of the product: making organizations, importing and exporting state, and recording the tasks
-that the application owns. Its one rule: what is done here is the operator's and stands in the audit as such.
+that the application owns; the code for it is imported when it is asked for. Its one rule: what is done here is the
+operator's and stands in the audit as such.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine, select
 
@@ -19,19 +20,15 @@ from rbac.context import Context
 from rbac.database import schema
 from rbac.database.bus import MAX_STALENESS, POLL
 from rbac.database.engine import file_of, open_engine
-from rbac.database.facts import facts_of
-from rbac.database.integrity import damages, skew
-from rbac.database.refusals import recorded
-from rbac.database.work import transaction, writing
 from rbac.deciding import Decider
-from rbac.health import Health, health
 from rbac.model import read_model
 from rbac.organization import Organization
 from rbac.policy import Policy, read_policy
-from rbac.recording import record
-from rbac.state import Imported, check_state, import_organization, plan_organization, read_state, state_from
-from rbac.state.shape import StateFile
 from rbac.vocabulary import parse_id
+
+if TYPE_CHECKING:
+    from rbac.health import Health
+    from rbac.state import Imported, StateFile
 
 OPERATOR = "operator"
 """Who the audit says did what no member of an organization does."""
@@ -84,6 +81,9 @@ class Store:
 
     def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> int:
         """Make an organization with its Owner, and the store itself when it is not there yet; returns the revision, 1."""
+        from rbac.database.refusals import recorded
+        from rbac.database.work import transaction
+
         name, first = parse_id(organization, "organization"), parse_id(owner, "user")
         actor, now = parse_id(operator, "operator"), self.context.clock()
         schema.create(self.context.engine)
@@ -107,6 +107,10 @@ class Store:
         An organization that is there is refused unless `update`, which makes it what the file says and never changes
         the Owner. With `dry_run` nothing is written and the plan is returned. `progress` is told how many facts are in.
         """
+        from rbac.database.refusals import recorded
+        from rbac.database.work import transaction
+        from rbac.state import check_state, import_organization, read_state
+
         state = read_state(source)
         check_state(state, "" if isinstance(source, Mapping) else str(source))
         actor, now = parse_id(operator, "operator"), self.context.clock()
@@ -125,6 +129,9 @@ class Store:
 
     def export_state(self, *organizations: str) -> StateFile:
         """The state of the organizations named, or of all, as a state file holds it."""
+        from rbac.database.facts import facts_of
+        from rbac.state import StateFile, state_from
+
         names = [parse_id(each, "organization") for each in organizations] or self.organizations()
         with self.context.reading() as connection:
             found = []
@@ -148,6 +155,10 @@ class Store:
 
         One transaction and one revision a batch; what is known already changes nothing. Returns the revision.
         """
+        from rbac.database.refusals import recorded
+        from rbac.database.work import writing
+        from rbac.recording import record
+
         name, where = parse_id(organization, "organization"), parse_id(project, "project")
         new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
         done = {parse_id(task, "task"): [parse_id(user, "user") for user in users] for task, users in (worked_on or {}).items()}
@@ -163,10 +174,14 @@ class Store:
 
     def health(self) -> Health:
         """Schema, revisions, how this node hears of changes, clocks; raises StoreError when the store cannot answer."""
+        from rbac.health import health
+
         return health(self.context)
 
     def problems(self) -> Iterator[str]:
         """What is wrong: damage the database admits, a clock that is off, then what `verify` finds in each organization."""
+        from rbac.database.integrity import damages, skew
+
         with self.context.reading() as connection:
             yield from damages(connection)
             yield from skew(connection, self.context.clock)
@@ -195,6 +210,8 @@ class Store:
         self.close()
 
     def _plans(self, state: StateFile, *, update: bool) -> list[Imported]:
+        from rbac.state import plan_organization
+
         path = file_of(self.context.engine)
         there = set() if path is not None and not path.exists() else set(self.organizations())
         if not there:
