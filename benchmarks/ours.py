@@ -13,15 +13,14 @@ from typing import Any
 
 import rbac
 from benchmarks.workload import RESTRICTED, Size, creator, projects, users
+from rbac.cache import CAPACITY
 from rbac.deciding import CASBIN, Decider
 from rbac.policy import read_policy
-from rbac.records import NOTHING_ELSE, MemberRecord, OrganizationRecord, Place, ProjectRecord, RecordedFacts, WorkspaceRecord
+from rbac.records import NOTHING, NOTHING_ELSE, MemberRecord, OrganizationRecord, Place, ProjectRecord, RecordedFacts, WorkspaceRecord
 from rbac.roles import DomainPath, Subject
 from rbac.vocabulary import Distribution, Permission, Role, State
 
 Decide = Callable[[str, str, str], bool]
-
-_NONE: dict[str, Any] = {}
 
 
 def enforcer(size: Size) -> Decide:
@@ -42,19 +41,19 @@ def enforcer(size: Size) -> Decide:
     return decide
 
 
-def store(size: Size, folder: Path) -> rbac.Store:
-    """An open store with the workload in it, made when it is not there."""
+def store(size: Size, folder: Path, *, capacity: int = CAPACITY) -> rbac.Store:
+    """An open store with the workload in it, made when it is not there; `capacity` is how many facts it keeps in memory."""
     path = folder / f"bench-{size.name}.db"
     if not path.exists():
         with rbac.connect(f"sqlite:///{path}") as made:
             made.create("acme", owner="u0")
         _fill(path, size)
-    return rbac.connect(f"sqlite:///{path}")
+    return rbac.connect(f"sqlite:///{path}", capacity=capacity)
 
 
 def organization(size: Size, folder: Path) -> Decide:
-    """`Organization.can` over SQLite; warm once its questions have been asked."""
-    return store(size, folder).organization("acme").can
+    """`Organization.can` over SQLite; warm once its questions have been asked. Room for everything: nothing is let go."""
+    return store(size, folder, capacity=20 * size.memberships).organization("acme").can
 
 
 def state(size: Size) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def _members(size: Size) -> Iterator[MemberRecord]:
         pauses: dict[str, Any] = dict.fromkeys(paused, ("manual", None))
         state = State.ACTIVE if each.active else State.DEACTIVATED
         yield MemberRecord(
-            each.id, Role(each.role), state, workspaces, projects, roles or _NONE, pauses or _NONE, Subject(each.id, Role(each.role)), {}
+            each.id, Role(each.role), state, workspaces, projects, roles or NOTHING, pauses or NOTHING, Subject(each.id, Role(each.role))
         )
 
 

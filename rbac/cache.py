@@ -207,7 +207,8 @@ class View(msgspec.Struct, gc=False):
         found = user.assigned.get(project.id)
         if found is None:
             with self._read() as snapshot:
-                found = user.assigned[project.id] = snapshot.assigned(user, project)
+                found = snapshot.assigned(user, project)
+            user.remember_assigned(project.id, found)
             self._directory.charge(1)
         return found
 

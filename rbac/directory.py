@@ -37,6 +37,7 @@ from sqlalchemy.sql.elements import BindParameter
 from rbac import tables as t
 from rbac.errors import StoreError
 from rbac.records import (
+    NOTHING,
     Asked,
     Instant,
     MemberRecord,
@@ -58,9 +59,6 @@ _NOW: BindParameter[int] = bindparam("now")
 
 
 _ENDS = frozenset({"w", "p"})
-_NONE: dict[str, Any] = {}
-"""What every member without any shares; nobody writes to it."""
-
 Reads = Mapping[tuple[Role, Permission], frozenset[str]]
 """Which facts decide which cell, as the policy says: only those are looked up."""
 
@@ -152,8 +150,8 @@ class Snapshot:
                 links.setdefault(part, {})[intern(where)] = value
         if state is None:
             return None
-        workspaces, projects, roles, pauses = (links.get(part, _NONE) for part in "wprx")
-        return MemberRecord(user, role, state, workspaces, projects, roles, pauses, Subject(user, role), {})
+        workspaces, projects, roles, pauses = (links.get(part, NOTHING) for part in "wprx")
+        return MemberRecord(user, role, state, workspaces, projects, roles, pauses, Subject(user, role))
 
     def place(self, domain: str) -> Place | None:
         """The facts of the domain at an address, None when there is no such domain."""

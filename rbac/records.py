@@ -6,7 +6,6 @@ no I/O, everything a fact needs has been loaded before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
@@ -30,11 +29,13 @@ def in_force(until: Until, now: Instant) -> bool:
     return until is None or until > now
 
 
+NOTHING: dict[str, Any] = {}
+"""An empty dictionary that all who have none share; nobody writes to it."""
+
 _NO_ROLE: tuple[Role | None, Until] = (None, _GONE)
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRecord:
+class OrganizationRecord(msgspec.Struct, frozen=True, gc=False):
     """One organization at one revision."""
 
     id: str
@@ -57,8 +58,7 @@ class OrganizationRecord:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceRecord:
+class WorkspaceRecord(msgspec.Struct, frozen=True, gc=False):
     """One workspace."""
 
     id: str
@@ -82,8 +82,7 @@ class WorkspaceRecord:
         return self.created_by
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectRecord:
+class ProjectRecord(msgspec.Struct, frozen=True, gc=False):
     """One project, with what its workspace says of it."""
 
     id: str
@@ -106,14 +105,13 @@ class ProjectRecord:
 Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRecord:
+class MemberRecord(msgspec.Struct, frozen=True, gc=False):
     """One member of an organization and everything that hangs on them, ended or not.
 
     `role` is the organization role (the Owner's is owner), None for an invited member. The dictionaries go from the
     id of a workspace or project to when it ends, and for project roles and pauses to what it is and when it ends.
     `own` is this user as Casbin's `sub` with that role. `assigned` is filled as it is asked for: whether they have a task
-    in a project as annotator, and as reviewer. Ids are interned and empty dictionaries shared: there are millions.
+    in a project as annotator, and as reviewer. Ids are interned and NOTHING stands for every empty one: there are millions.
     """
 
     user: str
@@ -124,7 +122,7 @@ class MemberRecord:
     project_roles: dict[str, tuple[Role | None, Until]]
     pauses: dict[str, tuple[str, Until]]
     own: Subject
-    assigned: dict[str, tuple[bool, bool]]
+    assigned: dict[str, tuple[bool, bool]] = NOTHING
 
     @property
     def active(self) -> bool:
@@ -148,6 +146,14 @@ class MemberRecord:
         """This user as Casbin's `sub`, with that role in force."""
         return self.own if role is self.role else Subject(self.user, role)
 
+    def remember_assigned(self, project: str, found: tuple[bool, bool]) -> None:
+        """Keep whether they have a task in a project; what two threads find at once is found again."""
+        assigned = self.assigned
+        if assigned is NOTHING:
+            assigned = {}
+            msgspec.structs.force_setattr(self, "assigned", assigned)
+        assigned[project] = found
+
     def in_workspace(self, workspace: str, now: Instant) -> bool:
         """Whether a membership of that workspace is in force."""
         until = self.workspaces.get(workspace, _GONE)
@@ -159,8 +165,7 @@ class MemberRecord:
         return until is None or until > now
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskRecord(msgspec.Struct, frozen=True, gc=False):
     """A named task and what the user has to do with it."""
 
     exists: bool
@@ -169,8 +174,7 @@ class TaskRecord:
     worked_on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """The loose facts of one question, looked up because it asks for them; None is not loaded.
 
     `assigned` says whether the user has a task in the project as annotator, and as reviewer; `shares` whether user

@@ -6,7 +6,7 @@ of the same batch did counts. Its one rule: no change is written before its auth
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from rbac.database.work import Work
 from rbac.deciding import Decider
