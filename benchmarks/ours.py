@@ -92,7 +92,7 @@ def _project_state(each: Any) -> dict[str, Any]:
 
 def _members(size: Size) -> Iterator[MemberRecord]:
     for each in users(size):
-        workspaces, projects, paused = (dict.fromkeys(map(intern, ids)) for ids in (each.workspaces, each.projects, each.paused_in))
+        workspaces, projects, paused = (tuple(map(intern, ids)) for ids in (each.workspaces, each.projects, each.paused_in))
         roles: dict[str, Any] = dict.fromkeys(each.reviewer_in, (Role.REVIEWER, None))
         pauses: dict[str, Any] = dict.fromkeys(paused, ("manual", None))
         state = State.ACTIVE if each.active else State.DEACTIVATED

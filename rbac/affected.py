@@ -110,7 +110,7 @@ class _Reader:
     def _look_at_strangers(self, record: OrganizationRecord, domain: Domain, place: Place) -> None:
         """Somebody of each role with nothing to do with the domain. In the organization nobody is a stranger."""
         for role, permission in self._cells(domain) if domain.kind is not Kind.ORGANIZATION else ():
-            nobody = MemberRecord("", role, State.ACTIVE, {}, {}, {}, {}, Subject("", role))
+            nobody = MemberRecord("", role, State.ACTIVE, (), (), {}, {}, Subject("", role))
             facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now, False, False, NOTHING_ELSE)
             found = self._ways(facts, (role, permission))
             if any(found):

@@ -46,6 +46,7 @@ from rbac.records import (
     ProjectRecord,
     TaskRecord,
     WorkspaceRecord,
+    memberships_of,
 )
 from rbac.roles import DomainPath, Subject
 from rbac.vocabulary import MANAGER_OR_ABOVE, Distribution, Domain, Kind, Permission, Request, Role, State, parse_domain, parse_id
@@ -151,7 +152,8 @@ class Snapshot:
         if state is None:
             return None
         workspaces, projects, roles, pauses = (links.get(part, NOTHING) for part in "wprx")
-        return MemberRecord(user, role, state, workspaces, projects, roles, pauses, Subject(user, role))
+        own = Subject(user, role)
+        return MemberRecord(user, role, state, memberships_of(workspaces), memberships_of(projects), roles, pauses, own)
 
     def place(self, domain: str) -> Place | None:
         """The facts of the domain at an address, None when there is no such domain."""

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from rbac import tables as t
-from rbac.records import Instant, MemberRecord, Until, in_force
+from rbac.records import Instant, MemberRecord, Until, ends_of, in_force
 from rbac.roles import role_in_force
 from rbac.vocabulary import MANAGER_OR_ABOVE, ORGANIZATION, Domain, Kind, Role
 
@@ -65,7 +65,7 @@ def _ways(connection: Connection, organization: str, member: MemberRecord, now: 
     """How a member belongs to which domain, the nearest way first, each with its end."""
     ways: dict[Domain, dict[str, Until]] = {}
     for kind, memberships in ((Kind.WORKSPACE, member.workspaces), (Kind.PROJECT, member.projects)):
-        for name, until in memberships.items():
+        for name, until in ends_of(memberships).items():
             if in_force(until, now):
                 ways.setdefault(Domain(kind, name), {})["member"] = until
     counts = member.role in MANAGER_OR_ABOVE

@@ -13,7 +13,7 @@ from typing import Any
 from rbac.deciding import Decider
 from rbac.directory import ASSIGNED, Source
 from rbac.questions import decide
-from rbac.records import Instant, MemberRecord, ProjectRecord
+from rbac.records import Instant, MemberRecord, ProjectRecord, among
 from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State
 
 Signature = Callable[[ProjectRecord], Any]
@@ -59,14 +59,14 @@ def _signature(decider: Decider, source: Source, user: str, permission: str, now
 def _plain(member: MemberRecord, now: Instant) -> Signature:
     """For a manager or above, whom neither project role nor tasks concern. Every fact of `RecordedFacts` that a project changes."""
     user, workspaces, projects, pauses = member.user, member.workspaces, member.projects, member.pauses
+    few = type(projects) is type(workspaces) is tuple
     manual = Distribution.MANUAL  # one of two: by identity, since an Enum is slow to hash
 
     def signature(place: ProjectRecord) -> Any:
         name, home = place.id, place.workspace
         return (
             user == place.created_by, user == place.workspace_created_by,
-            name in projects and ((until := projects[name]) is None or until > now),
-            home in workspaces and ((until := workspaces[home]) is None or until > now),
+            name in projects if few else among(projects, name, now), home in workspaces if few else among(workspaces, home, now),
             name in pauses and ((until := pauses[name][1]) is None or until > now),
             place.personal, place.published, place.distribution is manual, place.show_data_manager_to, place.review_only_assigned,
         )  # fmt: skip

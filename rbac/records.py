@@ -29,6 +29,30 @@ def in_force(until: Until, now: Instant) -> bool:
     return until is None or until > now
 
 
+Memberships = tuple[str, ...] | dict[str, Until]
+"""The ids of workspaces or projects: a few that never end as they are, a third of the memory; else each with when it ends."""
+
+_FEW = 8
+
+
+def memberships_of(ends: dict[str, Until]) -> Memberships:
+    """Memberships as they are kept."""
+    return tuple(ends) if len(ends) <= _FEW and not any(until is not None for until in ends.values()) else ends
+
+
+def ends_of(memberships: Memberships) -> dict[str, Until]:
+    """When each membership ends."""
+    return dict.fromkeys(memberships) if type(memberships) is tuple else memberships  # type: ignore[return-value]
+
+
+def among(memberships: Memberships, name: str, now: Instant) -> bool:
+    """Whether one of them is of that id and in force."""
+    if type(memberships) is tuple:
+        return name in memberships
+    until = memberships.get(name, _GONE)  # type: ignore[union-attr]
+    return until is None or until > now
+
+
 NOTHING: dict[str, Any] = {}
 """An empty dictionary that all who have none share; nobody writes to it."""
 
@@ -108,8 +132,8 @@ Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
 class MemberRecord(msgspec.Struct, frozen=True, gc=False):
     """One member of an organization and everything that hangs on them, ended or not.
 
-    `role` is the organization role (the Owner's is owner), None for an invited member. The dictionaries go from the
-    id of a workspace or project to when it ends, and for project roles and pauses to what it is and when it ends.
+    `role` is the organization role (the Owner's is owner), None for an invited member. Project roles and pauses
+    go from the id of a project to what it is and when it ends.
     `own` is this user as Casbin's `sub` with that role. `assigned` is filled as it is asked for: whether they have a task
     in a project as annotator, and as reviewer. Ids are interned and NOTHING stands for every empty one: there are millions.
     """
@@ -117,8 +141,8 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
     user: str
     role: Role | None
     state: State
-    workspaces: dict[str, Until]
-    projects: dict[str, Until]
+    workspaces: Memberships
+    projects: Memberships
     project_roles: dict[str, tuple[Role | None, Until]]
     pauses: dict[str, tuple[str, Until]]
     own: Subject
@@ -156,13 +180,11 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
 
     def in_workspace(self, workspace: str, now: Instant) -> bool:
         """Whether a membership of that workspace is in force."""
-        until = self.workspaces.get(workspace, _GONE)
-        return until is None or until > now
+        return among(self.workspaces, workspace, now)
 
     def in_project(self, project: str, now: Instant) -> bool:
         """Whether a direct membership of that project is in force."""
-        until = self.projects.get(project, _GONE)
-        return until is None or until > now
+        return among(self.projects, project, now)
 
 
 class TaskRecord(msgspec.Struct, frozen=True, gc=False):
@@ -235,8 +257,8 @@ class RecordedFacts(msgspec.Struct, gc=False):
 
     @property
     def workspace_member(self) -> bool:
-        until = self.user.workspaces.get(self.place.workspace, _GONE)
-        return until is None or until > self.now
+        mine = self.user.workspaces
+        return self.place.workspace in mine if type(mine) is tuple else among(mine, self.place.workspace, self.now)
 
     @property
     def personal(self) -> bool:
@@ -254,8 +276,8 @@ class RecordedFacts(msgspec.Struct, gc=False):
 
     @property
     def project_member(self) -> bool:
-        until = self.user.projects.get(self.place.id, _GONE)
-        return until is None or until > self.now
+        mine = self.user.projects
+        return self.place.id in mine if type(mine) is tuple else among(mine, self.place.id, self.now)
 
     @property
     def published(self) -> bool:

@@ -9,7 +9,7 @@ from rbac.administration import rows
 from rbac.administration.authority import Authority
 from rbac.errors import Refused
 from rbac.ledger import write
-from rbac.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, in_force
+from rbac.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, ends_of, in_force
 from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
 
 ASSIGNING = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
@@ -86,7 +86,7 @@ def _managed(authority: Authority, domain: Domain) -> WorkspaceRecord | ProjectR
 
 
 def _links(member: MemberRecord, domain: Domain) -> dict[str, Until]:
-    return member.workspaces if domain.kind is Kind.WORKSPACE else member.projects
+    return ends_of(member.workspaces if domain.kind is Kind.WORKSPACE else member.projects)
 
 
 def _pausable(authority: Authority, user: str, project: str) -> tuple[str, Until] | None:
