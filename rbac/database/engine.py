@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Pool, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from rbac.database.failures import translated
 from rbac.errors import StoreError
@@ -119,7 +119,9 @@ def _sqlite_engine(address: URL) -> Engine:
         uri = path + ("?" + "&".join(f"{key}={value}" for key, value in address.query.items() if key != "uri") if address.query else "")
         return create_engine(address, creator=lambda: _connected(uri, uri=True), pool_size=16, max_overflow=-1)
     _check_file(Path(path))
-    return create_engine(address, creator=lambda: _opened(Path(path)), pool_size=16, max_overflow=-1)
+    engine = create_engine(address, pool_size=16, max_overflow=-1)
+    event.listen(engine, "do_connect", lambda *_: _opened(Path(path)))
+    return engine
 
 
 def _check_file(path: Path) -> None:
@@ -169,6 +171,9 @@ def _adopted(engine: Engine) -> Engine:
     event.listen(engine, "connect", setup)
     if is_sqlite(engine):
         event.listen(engine, "begin", _begin)
+        path = file_of(engine)
+        if path is not None:
+            _stay_with(engine, path)
     if not isinstance(engine.pool, StaticPool):
         engine.dispose()  # connections made before the listeners would go without them
     _opened_engines.add(engine)
@@ -181,6 +186,36 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _stay_with(engine: Engine, path: Path) -> None:
+    """Use a connection only while its file is the one at the path: SQLite would read and write one that was moved away for ever.
+
+    The file is named before it is opened, so that one moved in between is taken for another and opened again.
+    """
+
+    def name(_: object, record: Any, *__: object) -> None:
+        record.info["file"] = identity(path)
+
+    def named(connection: object, record: Any) -> None:
+        record.info.setdefault("file", identity(path))  # an engine with a creator of its own
+
+    def compare(connection: object, record: Any, _: object) -> None:
+        if record.info["file"] != identity(path):
+            raise DisconnectionError
+
+    event.listen(engine, "do_connect", name, insert=True)
+    event.listen(engine, "connect", named)
+    event.listen(engine, "checkout", compare)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at a path from any other that may be moved there; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin(connection: Connection) -> None:

@@ -186,6 +186,30 @@ def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(
     assert acme.can(*EXPORT)
 
 
+def test_a_file_moved_over_the_store_is_what_is_read_and_written_by_connections_that_were_open(path: Path, acme: Organization) -> None:
+    """Their own file has no name any more: answers from it are of another life, and what is written there is lost."""
+    assert acme.can(*EXPORT)
+    other = Path(f"{path}.other")
+    source, target = sqlite3.connect(path), sqlite3.connect(other)
+    source.backup(target)
+    source.close()
+    target.close()
+    with rbac.connect(f"sqlite:///{other}") as store:
+        store.organization("acme").acting("ada").grant("max", "annotator")
+    for file in (path, other):
+        for suffix in ("-wal", "-shm"):
+            Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+    shutil.move(other, path)
+
+    revision = acme.acting("ada").grant("andy", "reviewer")
+    time.sleep(freshness.SAME_FILE * 1.2)
+    assert not acme.can(*EXPORT)
+    with rbac.connect(f"sqlite:///{path}") as store:
+        assert store.organization("acme").revision == revision == 3
+        assert store.organization("acme").role_of("andy") == "reviewer"
+
+
 def test_a_file_that_is_gone_is_an_error_and_no_answer(path: Path, acme: Organization) -> None:
     assert acme.can(*EXPORT)
 
