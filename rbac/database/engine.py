@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, Pool, StaticPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Pool, QueuePool, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from rbac.database.failures import translated
@@ -27,6 +28,7 @@ BUSY = 10
 _STATEMENT = 60  # seconds any one statement may take on PostgreSQL; migrations lift it
 _IDLE = 300  # seconds a transaction may be left open there
 _CONNECT = 5  # seconds to reach it
+_SHARED_MEMORY = (3, 36)  # SQLite's version from which several connections can share a memory and wait for each other
 
 
 def open_engine(url: str | Engine) -> Engine:
@@ -113,8 +115,7 @@ def _parsed(url: str) -> URL:
 def _sqlite_engine(address: URL) -> Engine:
     path = address.database
     if not path or path == ":memory:":
-        # one connection for all: a second one would see another, empty memory
-        return create_engine(address, creator=lambda: _connected(":memory:", uri=False), poolclass=StaticPool)
+        return _memory_engine(address)
     if path.startswith("file:"):
         uri = path + ("?" + "&".join(f"{key}={value}" for key, value in address.query.items() if key != "uri") if address.query else "")
         return create_engine(address, creator=lambda: _connected(uri, uri=True), pool_size=16, max_overflow=-1)
@@ -122,6 +123,19 @@ def _sqlite_engine(address: URL) -> Engine:
     engine = create_engine(address, pool_size=16, max_overflow=-1)
     event.listen(engine, "do_connect", lambda *_: _opened(Path(path)))
     return engine
+
+
+def _memory_engine(address: URL) -> Engine:
+    """A memory of its own, which lives as long as the engine; a connection belongs to one thread at a time, as with a file."""
+    if sqlite3.sqlite_version_info < _SHARED_MEMORY:
+        alone: Any = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY}
+        return create_engine(address, creator=lambda: _connected(":memory:", uri=False), **alone)
+    name = f"file:/rbac-{uuid.uuid4().hex}?vfs=memdb"
+
+    def connect(_kept: sqlite3.Connection = _connected(name, uri=True)) -> sqlite3.Connection:  # noqa: B008  # gone with its last connection
+        return _connected(name, uri=True)
+
+    return create_engine(address, creator=connect, poolclass=QueuePool, pool_size=16, max_overflow=-1)
 
 
 def _check_file(path: Path) -> None:
