@@ -38,16 +38,16 @@ class Shelf:
     """What is kept of one organization, all of one revision. Young records were used since the last turn, old ones before."""
 
     __slots__ = (
-        "floor", "lock", "mark", "members", "old_members", "old_places", "organization", "places", "record", "revision", "stand",
+        "at", "floor", "lock", "mark", "members", "old_members", "old_places", "organization", "places", "record", "stand",
     )  # fmt: skip
 
     def __init__(self, organization: str) -> None:
         self.organization = organization
         self.lock = threading.Lock()
         self.mark: Mark = None
-        self.stand: Stand | None = None
+        self.stand: Stand | None = None  # of which every record is true
+        self.at: Stand | None = None  # the same, or the one it is being brought up to
         self.floor = 0
-        self.revision = -1
         self.record: OrganizationRecord | None = None
         self.forget()
 
@@ -84,7 +84,7 @@ class Shelf:
         stand = snapshot.stand()
         if stand != self.stand:
             self.mark = None  # in this order: whoever gathers across these lines is told to start again
-            self.revision = -1 if stand is None else stand.revision
+            self.at = stand
             self._follow(snapshot, stand)
             self.record = snapshot.organization()
             self.stand = stand
@@ -121,9 +121,9 @@ class Directory:
         mark = self._watch.mark(organization)
         shelf = self._shelves.get(organization)
         if shelf is not None:
-            revision = shelf.revision  # before the mark: a shelf on its way to a new revision has no mark
-            if shelf.mark == mark and revision >= at_least and revision >= shelf.floor:
-                return View(self, shelf, revision, shelf.record)
+            at = shelf.at  # before the mark: a shelf on its way to another stand has no mark
+            if shelf.mark == mark and at is not None and at.revision >= at_least and at.revision >= shelf.floor:
+                return View(self, shelf, at, shelf.record)
         return self._bring_up(organization, mark)
 
     def wrote(self, organization: str, revision: int) -> None:
@@ -158,7 +158,7 @@ class Directory:
             shelf = self._shelves.get(organization) or Shelf(organization)
         with shelf.lock, reading(self.engine) as connection:
             there = shelf.bring_up(Snapshot(connection, organization, self.reads), mark)
-            view = View(self, shelf, shelf.revision, shelf.record)  # while nobody else can bring it further
+            view = View(self, shelf, shelf.at, shelf.record)  # while nobody else can bring it further
         if there:
             with self._lock:
                 self._shelves.setdefault(organization, shelf)
@@ -166,15 +166,23 @@ class Directory:
 
 
 class View:
-    """One question's look at a shelf: a Source whose records all belong to `revision`; lives for that question."""
+    """One question's look at a shelf: a Source whose records all belong to one stand; lives for that question.
 
-    __slots__ = ("_directory", "_record", "_shelf", "revision")
+    A revision would not do: a restored backup reaches the same number with other facts.
+    """
 
-    def __init__(self, directory: Directory, shelf: Shelf, revision: int, record: OrganizationRecord | None) -> None:
+    __slots__ = ("_at", "_directory", "_record", "_shelf")
+
+    def __init__(self, directory: Directory, shelf: Shelf, at: Stand | None, record: OrganizationRecord | None) -> None:
         self._directory = directory
         self._shelf = shelf
         self._record = record
-        self.revision = revision
+        self._at = at
+
+    @property
+    def revision(self) -> int:
+        """The revision it answers from; -1 where there is no organization."""
+        return -1 if self._at is None else self._at.revision
 
     def organization(self) -> OrganizationRecord | None:
         return self._record
@@ -212,7 +220,7 @@ class View:
             return snapshot.shares(user, target, now)
 
     def settle(self) -> None:
-        if self._shelf.revision != self.revision:
+        if self._shelf.at is not self._at:
             raise Moved
 
     def _load_member(self, user: str) -> MemberRecord | None:
@@ -222,7 +230,7 @@ class View:
             with reading(self._directory.engine) as connection:
                 snapshot = Snapshot(connection, shelf.organization, self._directory.reads)
                 found = snapshot.member(user)
-            if snapshot.seen != self.revision:
+            if snapshot.seen != self._at:
                 raise Moved
         if found is not None:
             self._keep(shelf.members, user, found, found.weight)
@@ -235,7 +243,7 @@ class View:
             with reading(self._directory.engine) as connection:
                 snapshot = Snapshot(connection, shelf.organization, self._directory.reads)
                 found = snapshot.place(domain)
-            if snapshot.seen != self.revision:
+            if snapshot.seen != self._at:
                 raise Moved
         if found is not None:
             self._keep(shelf.places, domain, found, 1)
@@ -244,7 +252,7 @@ class View:
     def _keep(self, kept: dict[Any, Any], name: Any, record: Any, weight: int) -> None:
         """Keep a record unless the shelf has moved on since it was read."""
         with self._shelf.lock:
-            if self._shelf.revision != self.revision:
+            if self._shelf.at is not self._at:
                 raise Moved
             kept[name] = record
         self._directory.charge(weight)
@@ -254,8 +262,7 @@ class View:
         """A transaction at this view's revision."""
         with reading(self._directory.engine) as connection:
             snapshot = Snapshot(connection, self._shelf.organization, self._directory.reads)
-            stand = snapshot.stand()
-            if stand is None or stand.revision != self.revision:
+            if snapshot.stand() != self._at:
                 raise Moved
             yield snapshot
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 import rbac
 from rbac.database import freshness
@@ -166,6 +167,30 @@ def test_a_restored_history_that_reaches_the_same_revision_another_way_is_notice
     assert acme.can(*EXPORT)
     backup.close()
     source.close()
+
+
+def test_a_restore_in_the_middle_of_a_question_that_reaches_the_same_revision_is_no_mixture(
+    path: Path, acme: Organization, tmp_path: Path
+) -> None:
+    """Of two histories: max is manager and p6 in a workspace of mia's, or max is annotator and p6 in one of his own."""
+    acme.acting("mia").create_project("p6", workspace="w2")
+    source, restored = sqlite3.connect(path), sqlite3.connect(tmp_path / "restored.db")
+    source.backup(restored)
+    with rbac.connect(f"sqlite:///{tmp_path / 'restored.db'}") as store, store.organization("acme").acting("ada") as ada:
+        ada.grant("max", "annotator")
+        ada.move_project("p6", workspace="w1")
+    acme.acting("ada").grant("andy", "reviewer")
+    assert acme.can(*EXPORT)
+    restores = iter([lambda: restored.backup(source)])
+    event.listen(acme.context.engine, "begin", lambda _: next(restores, lambda: None)())
+
+    assert not acme.can("max", "data:export", "project:p6")
+
+    assert next(restores, None) is None
+    assert acme.revision == 3
+    assert acme.role_of("max") == "annotator"
+    source.close()
+    restored.close()
 
 
 def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(path: Path, acme: Organization, tmp_path: Path) -> None:
