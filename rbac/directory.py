@@ -17,7 +17,6 @@ from sqlalchemy import (
     Connection,
     Select,
     Subquery,
-    Text,
     and_,
     bindparam,
     case,
