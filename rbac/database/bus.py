@@ -41,7 +41,8 @@ ROUND_TRIP = 0.05
 """Seconds the answer to a poll may take before questions ask the database themselves."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
-_SNAPSHOT = b"SELECT pg_current_snapshot()"
+_SNAPSHOT = b"SELECT concat_ws(' ', pg_current_snapshot(), pg_last_wal_replay_lsn())"
+"""Equal answers see the same rows. A standby leaves transactions under way out of its snapshots: there its place in the log tells."""
 
 State = Literal["not started", "listening", "polling", "cut off"]
 
