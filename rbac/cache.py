@@ -13,13 +13,15 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 from sqlalchemy import Engine
 
-from rbac.database.engine import reading
+from rbac.database.engine import place, reading, waiting
 from rbac.database.freshness import Mark, Watch
 from rbac.directory import ASSIGNED, Reads, Snapshot, Stand, gather
+from rbac.errors import StoreError
 from rbac.records import NOTHING_ELSE, Asked, Instant, MemberRecord, OrganizationRecord, Place, ProjectRecord, TaskRecord
 from rbac.vocabulary import Kind, Permission, Request, Role
 
@@ -59,11 +61,15 @@ class Shelf:
         self.old_places: dict[str, Place] = {}
 
     def turn(self) -> bool:
-        """Let go of what was not used since the last turn; whether anything is left."""
-        with self.lock:
+        """Let go of what was not used since the last turn; whether anything is left. One that is being brought up is left alone."""
+        if not self.lock.acquire(blocking=False):
+            return True
+        try:
             self.old_members, self.members = self.members, {}
             self.old_places, self.places = self.places, {}
             return bool(self.old_members or self.old_places)
+        finally:
+            self.lock.release()
 
     def drop_member(self, user: str) -> None:
         """Let go of one member."""
@@ -107,9 +113,10 @@ class Shelf:
 class Directory:
     """The shelves of a store; lives as long as it and may be shared between threads."""
 
-    def __init__(self, engine: Engine, watch: Watch, reads: Reads, capacity: int = CAPACITY) -> None:
+    def __init__(self, engine: Engine, watch: Watch, reads: Reads, capacity: int = CAPACITY, patience: float = inf) -> None:
         self.engine = engine
         self.reads = reads
+        self.patience = patience  # seconds one look at the database may take
         self._watch = watch
         self._half = max(1, capacity // 2)
         self._used = 0
@@ -124,7 +131,7 @@ class Directory:
             at = shelf.at  # before the mark: a shelf on its way to another stand has no mark
             if shelf.mark == mark and at is not None and at.revision >= at_least and at.revision >= shelf.floor:
                 return View(self, shelf, at, shelf.record)
-        return self._bring_up(organization, mark)
+        return self._bring_up(organization)
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: nothing older is answered from, whatever the marks say."""
@@ -146,19 +153,33 @@ class Directory:
         if self._used < self._half:
             return
         with self._lock:
-            if self._used >= self._half:
-                self._used = 0
-                for name, shelf in list(self._shelves.items()):
-                    if not shelf.turn():
+            due, self._used = self._used >= self._half, 0
+            shelves = list(self._shelves.items()) if due else []
+        for name, shelf in shelves:
+            if not shelf.turn():
+                with self._lock:
+                    if self._shelves.get(name) is shelf:
                         del self._shelves[name]
 
-    def _bring_up(self, organization: str, mark: Mark) -> View:
+    @contextmanager
+    def reading(self, organization: str) -> Iterator[Snapshot]:
+        """One look at the database, which must not take longer than a node may be without news."""
+        with waiting(self.engine, self.patience), reading(self.engine) as connection:
+            yield Snapshot(connection, organization, self.reads)
+
+    def _bring_up(self, organization: str) -> View:
         """A view of an organization at the present revision. The shelf of an unknown one is not kept."""
         with self._lock:
             shelf = self._shelves.get(organization) or Shelf(organization)
-        with shelf.lock, reading(self.engine) as connection:
-            there = shelf.bring_up(Snapshot(connection, organization, self.reads), mark)
-            view = View(self, shelf, shelf.at, shelf.record)  # while nobody else can bring it further
+        if not shelf.lock.acquire(timeout=min(self.patience, threading.TIMEOUT_MAX)):
+            raise StoreError(f"{place(self.engine)} took too long to answer: try again")
+        try:
+            mark = self._watch.mark(organization)  # anew: whoever waited until another look failed may be stale by now
+            with self.reading(organization) as snapshot:
+                there = shelf.bring_up(snapshot, mark)
+                view = View(self, shelf, shelf.at, shelf.record)  # while nobody else can bring it further
+        finally:
+            shelf.lock.release()
         if there:
             with self._lock:
                 self._shelves.setdefault(organization, shelf)
@@ -227,8 +248,7 @@ class View:
         shelf = self._shelf
         found = shelf.old_members.get(user)
         if found is None:
-            with reading(self._directory.engine) as connection:
-                snapshot = Snapshot(connection, shelf.organization, self._directory.reads)
+            with self._directory.reading(shelf.organization) as snapshot:
                 found = snapshot.member(user)
             if snapshot.seen != self._at:
                 raise Moved
@@ -240,8 +260,7 @@ class View:
         shelf = self._shelf
         found = shelf.old_places.get(domain)
         if found is None:
-            with reading(self._directory.engine) as connection:
-                snapshot = Snapshot(connection, shelf.organization, self._directory.reads)
+            with self._directory.reading(shelf.organization) as snapshot:
                 found = snapshot.place(domain)
             if snapshot.seen != self._at:
                 raise Moved
@@ -260,8 +279,7 @@ class View:
     @contextmanager
     def _read(self) -> Iterator[Snapshot]:
         """A transaction at this view's revision."""
-        with reading(self._directory.engine) as connection:
-            snapshot = Snapshot(connection, self._shelf.organization, self._directory.reads)
+        with self._directory.reading(self._shelf.organization) as snapshot:
             if snapshot.stand() != self._at:
                 raise Moved
             yield snapshot

@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Pool, text
 
-from rbac.database.engine import is_sqlite, place
+from rbac.database.engine import is_sqlite, place, waiting
 from rbac.database.failures import translated
 from rbac.errors import Stale
 
@@ -195,7 +195,8 @@ class _Ear:
     def _listen(self) -> None:
         """Hear of changes on one connection until it breaks."""
         assert self._pool is not None
-        held = self._pool.connect()
+        with waiting(self._engine, self._patience):
+            held = self._pool.connect()
         try:
             driver: Any = held.driver_connection
             driver.autocommit = True

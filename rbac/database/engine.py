@@ -74,6 +74,18 @@ def translating(engine: Engine | None = None) -> Iterator[None]:
 
 
 @contextmanager
+def waiting(engine: Engine, seconds: float) -> Iterator[None]:
+    """Wait no longer than this for PostgreSQL's answers to what this thread asks inside; a StoreError then."""
+    if is_sqlite(engine):
+        yield
+        return
+    from rbac.database.patience import within
+
+    with within(seconds):
+        yield
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for reading in one snapshot, from the first statement to the last; nothing is committed."""
     with translating(engine), engine.connect() as connection:
@@ -183,7 +195,9 @@ def _adopted(engine: Engine) -> Engine:
     if event.contains(engine, "connect", setup):
         return engine
     event.listen(engine, "connect", setup)
-    if is_sqlite(engine):
+    if not is_sqlite(engine):
+        event.listen(engine, "do_connect", _patient)
+    else:
         event.listen(engine, "begin", _begin)
         path = file_of(engine)
         if path is not None:
@@ -234,6 +248,13 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _patient(_: object, __: object, arguments: Any, named: Any) -> Any:
+    """A connection that does not wait for ever for a server that hangs."""
+    from rbac.database.patience import Connection
+
+    return Connection.connect(*arguments, **named)
 
 
 _POSTGRESQL = f"""SELECT set_config('statement_timeout', '{_STATEMENT}s', false), set_config('lock_timeout', '{BUSY}s', false),

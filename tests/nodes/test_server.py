@@ -170,6 +170,36 @@ def test_a_server_that_hangs_makes_no_question_hang_once_the_node_is_stale(serve
     within(15, lambda: acme.can(*EXPORT))
 
 
+def test_questions_under_way_when_the_server_hangs_end_by_themselves_and_not_in_a_yes(server: Server) -> None:
+    """Before the node knows: they wait for the database, on connections that are open and silent, and behind each other."""
+    ended: list[Decision | Exception] = []
+
+    def ask(acme: Organization, user: str) -> None:
+        try:
+            ended.append(acme.check(user, *EXPORT[1:]))
+        except Exception as error:
+            ended.append(error)
+
+    users = ("ada", "max", "mia", "olga", "rita", "andy")
+    with rbac.connect(f"{server.url}&connect_timeout=2", poll=POLL, max_staleness=MAX_STALENESS) as store:
+        acme = store.organization("acme")
+        assert listening(store)
+        assert acme.can(*EXPORT)
+        server.freeze()
+        try:
+            time.sleep(POLL + 0.1)
+            threads = [threading.Thread(target=ask, args=(acme, user), daemon=True) for user in users]
+            for thread in threads:
+                thread.start()
+            within(20, lambda: len(ended) == len(users))
+        finally:
+            server.thaw()
+        within(15, lambda: acme.can(*EXPORT))
+
+    assert all(isinstance(each, rbac.StoreError) or str(getattr(each, "reason", "")).startswith("stale: ") for each in ended), ended
+    assert any(isinstance(each, rbac.StoreError) for each in ended)
+
+
 def _stale(acme: Organization) -> bool:
     try:
         return acme.check(*EXPORT).reason.startswith("stale: ")
