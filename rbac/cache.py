@@ -131,7 +131,7 @@ class Directory:
             at = shelf.at  # before the mark: a shelf on its way to another stand has no mark
             if shelf.mark == mark and at is not None and at.revision >= at_least and at.revision >= shelf.floor:
                 return View(self, shelf, at, shelf.record)
-        return self._bring_up(organization)
+        return self._bring_up(organization, mark)
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: nothing older is answered from, whatever the marks say."""
@@ -167,14 +167,16 @@ class Directory:
         with waiting(self.engine, self.patience), reading(self.engine) as connection:
             yield Snapshot(connection, organization, self.reads)
 
-    def _bring_up(self, organization: str) -> View:
+    def _bring_up(self, organization: str, mark: Mark) -> View:
         """A view of an organization at the present revision. The shelf of an unknown one is not kept."""
         with self._lock:
             shelf = self._shelves.get(organization) or Shelf(organization)
-        if not shelf.lock.acquire(timeout=min(self.patience, threading.TIMEOUT_MAX)):
-            raise StoreError(f"{place(self.engine)} took too long to answer: try again")
+        if not shelf.lock.acquire(blocking=False):
+            if not shelf.lock.acquire(timeout=min(self.patience, threading.TIMEOUT_MAX)):
+                raise StoreError(f"{place(self.engine)} took too long to answer: try again")
+            mark = None  # whoever waited until another look failed may be stale by now
         try:
-            mark = self._watch.mark(organization)  # anew: whoever waited until another look failed may be stale by now
+            mark = self._watch.mark(organization) if mark is None else mark
             with self.reading(organization) as snapshot:
                 there = shelf.bring_up(snapshot, mark)
                 view = View(self, shelf, shelf.at, shelf.record)  # while nobody else can bring it further
