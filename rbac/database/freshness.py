@@ -154,6 +154,8 @@ def _map(path: Path) -> mmap.mmap | None:
 
 
 def _after_fork() -> None:
+    global _maps_lock
+    _maps_lock = threading.Lock()  # another thread of the parent may have held it
     for file in _files:
         file.abandon()
     _maps.clear()

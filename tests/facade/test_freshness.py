@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -135,6 +136,28 @@ def test_a_child_after_a_fork_sees_changes_and_makes_them(path: Path, acme: Orga
 
     assert os.read(read, 100) == b"True False"
     assert not acme.can(*EXPORT)
+
+
+def test_a_child_of_a_fork_in_the_middle_of_opening_an_index_is_not_held_up(acme: Organization) -> None:
+    assert acme.can(*EXPORT)
+    held, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with freshness._maps_lock:
+            held.set()
+            forked.wait(30)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(0 if acme.can(*EXPORT) else 1)
+    forked.set()
+    holding.join()
+
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_backup_restored_into_the_file_is_seen_at_once(path: Path, acme: Organization, tmp_path: Path) -> None:
