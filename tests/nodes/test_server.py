@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from subprocess import PIPE
 
 import pytest
 
 import rbac
+from rbac.database import bus
 from rbac.organization import Organization
 from rbac.vocabulary import Decision
 from tests.conftest import ACME
@@ -198,6 +203,25 @@ def test_questions_under_way_when_the_server_hangs_end_by_themselves_and_not_in_
 
     assert all(isinstance(each, rbac.StoreError) or str(getattr(each, "reason", "")).startswith("stale: ") for each in ended), ended
     assert any(isinstance(each, rbac.StoreError) for each in ended)
+
+
+def test_a_stale_node_ends_request_lines_with_exit_6_and_says_no_to_none(server: Server, acme: Organization) -> None:
+    command = [sys.executable, "-m", "rbac.cli", "--db", server.url, "--org", "acme", "check", "--from", "-"]
+    line = json.dumps(dict(zip(("user", "permission", "domain"), EXPORT, strict=True))) + "\n"
+    asking = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, bufsize=1)
+    assert asking.stdin is not None and asking.stdout is not None
+    for _ in range(2):  # the second question starts to listen
+        asking.stdin.write(line)
+        assert json.loads(asking.stdout.readline())["allowed"]
+    server.stop()
+    try:
+        time.sleep(bus.MAX_STALENESS + 0.5)
+        said, told = asking.communicate(line)
+    finally:
+        server.start()
+
+    assert (asking.returncode, said) == (6, "")
+    assert told.startswith("rbac: stale: this node has not heard from the database for ")
 
 
 def _stale(acme: Organization) -> bool:
