@@ -231,6 +231,12 @@ def _stay_with(engine: Engine, path: Path) -> None:
     def compare(connection: object, record: Any, _: object) -> None:
         if record.info["file"] != identity(path):
             raise DisconnectionError
+        found, known = identity(index_of(path)), record.info.get("index")
+        if known is not None and found != known:
+            raise StoreError(deleted(path))
+        if "used" in record.info:  # from the second use on, when SQLite surely has the index open
+            record.info["index"] = found
+        record.info["used"] = True
 
     event.listen(engine, "do_connect", name, insert=True)
     event.listen(engine, "connect", named)
@@ -244,6 +250,16 @@ def identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def index_of(path: Path) -> Path:
+    """Where SQLite keeps the index of the log beside a file."""
+    return Path(f"{path}-shm")
+
+
+def deleted(path: Path) -> str:
+    """The sentence for an index that was deleted under us: SQLite goes on with its own, and no program sees the other's commits."""
+    return f"{index_of(path)} was deleted while {path} was in use: stop every program that uses it, then start them again"
 
 
 def _begin(connection: Connection) -> None:

@@ -268,6 +268,19 @@ def test_a_file_that_is_gone_is_an_error_and_no_answer(path: Path, acme: Organiz
         acme.can(*EXPORT)
 
 
+def test_an_index_deleted_while_it_is_in_use_is_an_error_to_questions_and_changes(path: Path, acme: Organization) -> None:
+    """SQLite goes on with the deleted one: it would see no commit of another program any more, and they none of ours."""
+    assert acme.can(*EXPORT)
+    Path(f"{path}-shm").unlink()
+    elsewhere(path, "grant('max', 'annotator')")
+    time.sleep(freshness.SAME_FILE * 1.2)
+
+    with pytest.raises(rbac.StoreError, match="-shm was deleted while"):
+        acme.can(*EXPORT)
+    with pytest.raises(rbac.StoreError, match="-shm was deleted while"):
+        acme.acting("ada").grant("andy", "reviewer")
+
+
 def test_where_the_index_cannot_be_mapped_the_data_version_tells(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness, "_map", lambda path: None)
     with rbac.connect(f"sqlite:///{path}") as store:
