@@ -133,6 +133,10 @@ class Directory:
                 return View(self, shelf, at, shelf.record)
         return self._bring_up(organization, mark)
 
+    def anew(self, organization: str) -> View:
+        """A view brought up to the store as it is now: what memory holds may be of another life, at the same revision."""
+        return self._bring_up(organization, self._watch.mark(organization))
+
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: nothing older is answered from, whatever the marks say."""
         with self._lock:

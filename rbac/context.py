@@ -75,11 +75,12 @@ class Context:
         if not self._checked:
             with waiting(self.engine, self._patience):
                 self.ready()
+        sealed = type(at_least) is not int
         if type(at_least) is not int:
             at_least = self._same_history(organization, str(at_least))
         if self._directory is not None:
             for _ in range(_TRIES):
-                view = self._directory.view(organization, at_least)
+                view = self._directory.anew(organization) if sealed else self._directory.view(organization, at_least)
                 if view.revision < at_least:
                     break
                 try:
