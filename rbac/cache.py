@@ -129,7 +129,7 @@ class Directory:
         shelf = self._shelves.get(organization)
         if shelf is not None:
             at = shelf.at  # before the mark: a shelf on its way to another stand has no mark
-            if shelf.mark == mark and at is not None and at.revision >= at_least and at.revision >= shelf.floor:
+            if shelf.mark == mark and at is not None and at_least <= at[0] >= shelf.floor:  # its revision
                 return View(self, shelf, at, shelf.record)
         return self._bring_up(organization, mark)
 

@@ -75,13 +75,13 @@ class Context:
         if not self._checked:
             with waiting(self.engine, self._patience):
                 self.ready()
-        sealed = type(at_least) is not int
+        sealed = False
         if type(at_least) is not int:
-            at_least = self._same_history(organization, str(at_least))
+            at_least, sealed = self._same_history(organization, str(at_least)), True
         if self._directory is not None:
             for _ in range(_TRIES):
                 view = self._directory.anew(organization) if sealed else self._directory.view(organization, at_least)
-                if view.revision < at_least:
+                if at_least and view.revision < at_least:
                     break
                 try:
                     return question(self.decider, view, organization, asked, self.clock())
