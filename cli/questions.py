@@ -14,9 +14,10 @@ from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
 from rbac.cli.verbs import verb
 from rbac.errors import UnknownName
-from rbac.vocabulary import Via
+from rbac.vocabulary import Decision, Via
 
 if TYPE_CHECKING:
+    from rbac.organization import Organization
     from rbac.past import Past
 
 _Function = Callable[..., Any]
@@ -29,11 +30,22 @@ def _question(*, required: bool) -> tuple[_Function, ...]:
     return tuple(click.argument(name, required=required, shell_complete=offer) for name, offer in named)
 
 
+def _revision(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
+    """A revision as digits, or a token as `token` gives it, which the store judges."""
+    if text is None or "@" in text:
+        return text
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise click.BadParameter(f"{text!r} is no revision: write a number, or a token")
+    return int(text)
+
+
 _DETAILS = (
     click.option("--target", metavar="USER", help="The member it is about.", shell_complete=complete.users),
     click.option("--task", metavar="ID", help="The task it is about, in a project."),
     click.option("--via", type=click.Choice(_VIA), help="How the request arrives; the UI by default."),
-    click.option("--at-least", metavar="REVISION", type=click.IntRange(min=0), help="Answer from this revision or a later one."),
+    click.option(
+        "--at-least", metavar="REVISION", callback=_revision, help="Answer from this revision, a number or a token, or a later one."
+    ),
 )
 
 
@@ -75,7 +87,7 @@ def check(
     if user is None or permission is None or domain is None:
         raise click.UsageError("name USER, PERMISSION and DOMAIN, or --from FILE")
     then = _then(session, moment, details)
-    decision = (then or session.organization()).check(user, permission, domain, **details)
+    decision = _decision(then or session.organization(), user, permission, domain, details)
     if session.json:
         output.as_json({**asdict(decision), **_when(then)})
     else:
@@ -92,13 +104,20 @@ def _stream(session: Session, file: str, moment: str | None) -> None:
         details: dict[str, Any] = {"target": line.target, "task": line.task, "via": line.via}
         if then is None:
             details["at_least"] = line.at_least
+        elif isinstance(line.at_least, str):
+            raise UnknownName(f"{place}: --as-of names the moment, at_least is a number there and no token")
         elif line.at_least > then.revision:
             raise UnknownName(f"{place}: revision {then.revision} is asked about, and at_least is {line.at_least}")
         try:
-            decision = asked.check(line.user, line.permission, line.domain, **details)
+            decision = _decision(asked, line.user, line.permission, line.domain, details)
         except UnknownName as error:
             raise UnknownName(f"{place}: {error}") from None
         output.as_json({**asdict(decision), **_when(then)})
+
+
+def _decision(asked: Organization | Past, user: str, permission: str, domain: str, details: dict[str, Any]) -> Decision:
+    """What `check` answers; but a node that is stale is a StoreError and no "no", so that it ends with exit 6."""
+    return asked.look(user, permission, domain, **details)[0]
 
 
 def _then(session: Session, moment: str | None, details: dict[str, Any]) -> Past | None:

@@ -27,7 +27,7 @@ class RequestLine(msgspec.Struct, forbid_unknown_fields=True):
     target: str | None = None
     task: str | None = None
     via: str = "ui"
-    at_least: int = 0
+    at_least: int | str = 0
 
 
 def read_requests(file: str) -> Iterator[tuple[str, RequestLine]]:

@@ -13,14 +13,16 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import msgspec
 from sqlalchemy import Engine
 
-from rbac.database.engine import reading
+from rbac.database.engine import place, reading, waiting
 from rbac.database.freshness import Mark, Watch
 from rbac.directory import ASSIGNED, Reads, Snapshot, Stand, gather
+from rbac.errors import StoreError
 from rbac.records import NOTHING_ELSE, Asked, Instant, MemberRecord, OrganizationRecord, Place, ProjectRecord, TaskRecord
 from rbac.vocabulary import Kind, Permission, Request, Role
 
@@ -42,16 +44,16 @@ class Shelf:
     """What is kept of one organization, all of one revision. Young records were used since the last turn, old ones before."""
 
     __slots__ = (
-        "floor", "lock", "mark", "members", "old_members", "old_places", "organization", "places", "record", "revision", "stand",
+        "at", "floor", "lock", "mark", "members", "old_members", "old_places", "organization", "places", "record", "stand",
     )  # fmt: skip
 
     def __init__(self, organization: str) -> None:
         self.organization = organization
         self.lock = threading.Lock()
         self.mark: Mark = None
-        self.stand: Stand | None = None
+        self.stand: Stand | None = None  # of which every record is true
+        self.at: Stand | None = None  # the same, or the one it is being brought up to
         self.floor = 0
-        self.revision = -1
         self.record: OrganizationRecord | None = None
         self.forget()
 
@@ -63,11 +65,15 @@ class Shelf:
         self.old_places: dict[str, Place] = {}
 
     def turn(self) -> bool:
-        """Let go of what was not used since the last turn; whether anything is left."""
-        with self.lock:
+        """Let go of what was not used since the last turn; whether anything is left. One that is being brought up is left alone."""
+        if not self.lock.acquire(blocking=False):
+            return True
+        try:
             self.old_members, self.members = self.members, {}
             self.old_places, self.places = self.places, {}
             return bool(self.old_members or self.old_places)
+        finally:
+            self.lock.release()
 
     def drop_member(self, user: str) -> None:
         """Let go of one member."""
@@ -88,7 +94,7 @@ class Shelf:
         stand = snapshot.stand()
         if stand != self.stand:
             self.mark = None  # in this order: whoever gathers across these lines is told to start again
-            self.revision = -1 if stand is None else stand.revision
+            self.at = stand
             self._follow(snapshot, stand)
             self.record = snapshot.organization()
             self.stand = stand
@@ -111,10 +117,11 @@ class Shelf:
 class Directory:
     """The shelves of a store; lives as long as it and may be shared between threads."""
 
-    def __init__(self, engine: Engine, watch: Watch, reads: Reads, capacity: int = CAPACITY) -> None:
+    def __init__(self, engine: Engine, watch: Watch, reads: Reads, capacity: int = CAPACITY, patience: float = inf) -> None:
         self.engine = engine
         self.reads = reads
         self.assigned = frozenset(cell for cell, facts in reads.items() if not ASSIGNED.isdisjoint(facts))
+        self.patience = patience  # seconds one look at the database may take
         self._watch = watch
         self._half = max(1, capacity // 2)
         self._used = 0
@@ -126,10 +133,14 @@ class Directory:
         mark = self._watch.mark(organization)
         shelf = self._shelves.get(organization)
         if shelf is not None:
-            revision = shelf.revision  # before the mark: a shelf on its way to a new revision has no mark
-            if shelf.mark == mark and revision >= at_least and revision >= shelf.floor:
-                return View(self, shelf, revision, shelf.record)
+            at = shelf.at  # before the mark: a shelf on its way to another stand has no mark
+            if shelf.mark == mark and at is not None and at_least <= at[0] >= shelf.floor:  # its revision
+                return View(self, shelf, at, shelf.record)
         return self._bring_up(organization, mark)
+
+    def anew(self, organization: str) -> View:
+        """A view brought up to the store as it is now: what memory holds may be of another life, at the same revision."""
+        return self._bring_up(organization, self._watch.mark(organization))
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: nothing older is answered from, whatever the marks say."""
@@ -151,19 +162,35 @@ class Directory:
         if self._used < self._half:
             return
         with self._lock:
-            if self._used >= self._half:
-                self._used = 0
-                for name, shelf in list(self._shelves.items()):
-                    if not shelf.turn():
+            due, self._used = self._used >= self._half, 0
+            shelves = list(self._shelves.items()) if due else []
+        for name, shelf in shelves:
+            if not shelf.turn():
+                with self._lock:
+                    if self._shelves.get(name) is shelf:
                         del self._shelves[name]
+
+    @contextmanager
+    def reading(self, organization: str) -> Iterator[Snapshot]:
+        """One look at the database, which must not take longer than a node may be without news."""
+        with waiting(self.engine, self.patience), reading(self.engine) as connection:
+            yield Snapshot(connection, organization, self.reads)
 
     def _bring_up(self, organization: str, mark: Mark) -> View:
         """A view of an organization at the present revision. The shelf of an unknown one is not kept."""
         with self._lock:
             shelf = self._shelves.get(organization) or Shelf(organization)
-        with shelf.lock, reading(self.engine) as connection:
-            there = shelf.bring_up(Snapshot(connection, organization, self.reads), mark)
-            view = View(self, shelf, shelf.revision, shelf.record)  # while nobody else can bring it further
+        if not shelf.lock.acquire(blocking=False):
+            if not shelf.lock.acquire(timeout=min(self.patience, threading.TIMEOUT_MAX)):
+                raise StoreError(f"{place(self.engine)} took too long to answer: try again")
+            mark = None  # whoever waited until another look failed may be stale by now
+        try:
+            mark = self._watch.mark(organization) if mark is None else mark
+            with self.reading(organization) as snapshot:
+                there = shelf.bring_up(snapshot, mark)
+                view = View(self, shelf, shelf.at, shelf.record)  # while nobody else can bring it further
+        finally:
+            shelf.lock.release()
         if there:
             with self._lock:
                 self._shelves.setdefault(organization, shelf)
@@ -171,15 +198,21 @@ class Directory:
 
 
 class View(msgspec.Struct, gc=False):
-    """One question's look at a shelf: a Source whose records all belong to `revision`; lives for that question.
+    """One question's look at a shelf: a Source whose records all belong to one stand; lives for that question.
 
-    A struct, since one is made for every decision.
+    A revision would not do: a restored backup reaches the same number with other facts. A struct, since one is made
+    for every decision.
     """
 
     _directory: Directory
     _shelf: Shelf
-    revision: int
+    _at: Stand | None
     _record: OrganizationRecord | None
+
+    @property
+    def revision(self) -> int:
+        """The revision it answers from; -1 where there is no organization."""
+        return -1 if self._at is None else self._at.revision
 
     def organization(self) -> OrganizationRecord | None:
         return self._record
@@ -217,17 +250,16 @@ class View(msgspec.Struct, gc=False):
             return snapshot.shares(user, target, now)
 
     def settle(self) -> None:
-        if self._shelf.revision != self.revision:
+        if self._shelf.at is not self._at:
             raise Moved
 
     def _load_member(self, user: str) -> MemberRecord | None:
         shelf = self._shelf
         found = shelf.old_members.get(user)
         if found is None:
-            with reading(self._directory.engine) as connection:
-                snapshot = Snapshot(connection, shelf.organization, self._directory.reads)
+            with self._directory.reading(shelf.organization) as snapshot:
                 found = snapshot.member(user)
-            if snapshot.seen != self.revision:
+            if snapshot.seen != self._at:
                 raise Moved
         if found is not None:
             self._keep(shelf.members, user, found, found.weight)
@@ -237,10 +269,9 @@ class View(msgspec.Struct, gc=False):
         shelf = self._shelf
         found = shelf.old_places.get(domain)
         if found is None:
-            with reading(self._directory.engine) as connection:
-                snapshot = Snapshot(connection, shelf.organization, self._directory.reads)
+            with self._directory.reading(shelf.organization) as snapshot:
                 found = snapshot.place(domain)
-            if snapshot.seen != self.revision:
+            if snapshot.seen != self._at:
                 raise Moved
         if found is not None:
             self._keep(shelf.places, domain, found, 1)
@@ -249,7 +280,7 @@ class View(msgspec.Struct, gc=False):
     def _keep(self, kept: dict[Any, Any], name: Any, record: Any, weight: int) -> None:
         """Keep a record unless the shelf has moved on since it was read."""
         with self._shelf.lock:
-            if self._shelf.revision != self.revision:
+            if self._shelf.at is not self._at:
                 raise Moved
             kept[name] = record
         self._directory.charge(weight)
@@ -257,10 +288,8 @@ class View(msgspec.Struct, gc=False):
     @contextmanager
     def _read(self) -> Iterator[Snapshot]:
         """A transaction at this view's revision."""
-        with reading(self._directory.engine) as connection:
-            snapshot = Snapshot(connection, self._shelf.organization, self._directory.reads)
-            stand = snapshot.stand()
-            if stand is None or stand.revision != self.revision:
+        with self._directory.reading(self._shelf.organization) as snapshot:
+            if snapshot.stand() != self._at:
                 raise Moved
             yield snapshot
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from rbac.errors import UnknownName
 
@@ -21,6 +22,12 @@ _MICROSECOND = timedelta(microseconds=1)
 def system_clock() -> int:
     """The present instant of this machine."""
     return time.time_ns() // 1000
+
+
+_COUNTING = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))  # macOS counts its sleep in the second
+
+ticks: Callable[[], float] = time.monotonic if _COUNTING is None else partial(time.clock_gettime, _COUNTING)
+"""Seconds that never go back and go on while the machine is suspended: for how old something is."""
 
 
 def parse_instant(text: str | datetime) -> int:

@@ -15,7 +15,7 @@ from rbac.cache import CAPACITY, Directory, Moved
 from rbac.clock import Clock
 from rbac.database import schema
 from rbac.database.bus import MAX_STALENESS, POLL, Bus, Following
-from rbac.database.engine import reading
+from rbac.database.engine import reading, waiting
 from rbac.database.freshness import watch
 from rbac.deciding import Decider
 from rbac.directory import Snapshot, Source
@@ -48,8 +48,9 @@ class Context:
         self.decider = decider
         self.clock = clock
         self._checked = False
+        self._patience = max_staleness
         self._watch = watch(engine, poll=poll, max_staleness=max_staleness)
-        self._directory = None if self._watch is None else Directory(engine, self._watch, decider.policy.reads, capacity)
+        self._directory = None if self._watch is None else Directory(engine, self._watch, decider.policy.reads, capacity, max_staleness)
         _contexts.add(self)
 
     def ready(self) -> Engine:
@@ -72,19 +73,21 @@ class Context:
         kept, from one read transaction.
         """
         if not self._checked:
-            self.ready()
+            with waiting(self.engine, self._patience):
+                self.ready()
+        sealed = False
         if type(at_least) is not int:
-            at_least = self._same_history(organization, str(at_least))
+            at_least, sealed = self._same_history(organization, str(at_least)), True
         if self._directory is not None:
             for _ in range(_TRIES):
-                view = self._directory.view(organization, at_least)
-                if view.revision < at_least:
+                view = self._directory.anew(organization) if sealed else self._directory.view(organization, at_least)
+                if at_least and view.revision < at_least:
                     break
                 try:
                     return question(self.decider, view, organization, asked, self.clock())
                 except Moved:
                     continue
-        with self.reading() as connection:
+        with waiting(self.engine, self._patience), self.reading() as connection:
             source = Snapshot(connection, organization, self.decider.policy.reads)
             if at_least and revision_of(source) < at_least:
                 raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
@@ -92,7 +95,7 @@ class Context:
 
     def token(self, organization: str, revision: int) -> str:
         """A revision with the hash that seals it; raises StoreError when it has not been reached."""
-        with self.reading() as connection:
+        with waiting(self.engine, self._patience), self.reading() as connection:
             query = select(t.audit.c.hash).where(t.audit.c.organization == organization, t.audit.c.revision == revision)
             found = connection.execute(query).scalar_one_or_none()
         if found is None:

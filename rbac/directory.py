@@ -17,7 +17,6 @@ from sqlalchemy import (
     Connection,
     Select,
     Subquery,
-    Text,
     and_,
     bindparam,
     case,
@@ -110,14 +109,14 @@ def gather(source: Source, reads: frozenset[str], request: Request, user: Member
 class Snapshot:
     """One organization as one transaction sees it; lives as long as that transaction.
 
-    `seen` is the revision that the last member or place was read at, None where there is no such organization.
+    `seen` is where the last member or place was read at, None where there is no such organization.
     """
 
     def __init__(self, connection: Connection, organization: str, reads: Reads) -> None:
         self._connection = connection
         self._organization = organization
         self._reads = reads
-        self.seen: int | None = None
+        self.seen: Stand | None = None
 
     def organization(self) -> OrganizationRecord | None:
         """The organization's own facts, None when there is none of that name."""
@@ -143,7 +142,7 @@ class Snapshot:
         role, state, self.seen = None, None, None
         for part, where, word, until in rows:
             if part == "v":
-                self.seen = until
+                self.seen = Stand(until, where, word)
             elif part == "m":
                 role, state = Role(word) if word else None, State(where)
             else:  # hundreds of members share a domain: its id is kept once
@@ -165,7 +164,7 @@ class Snapshot:
     def workspace(self, workspace: str) -> WorkspaceRecord | None:
         """A workspace, None when there is none."""
         row = self._one(_workspace_query, id=parse_id(workspace, "workspace"))
-        self.seen = None if row is None else row.revision
+        self.seen = None if row is None else Stand(row.revision, row.head, row.epoch)
         if row is None or row.id is None:
             return None
         path = DomainPath(Domain(Kind.WORKSPACE, row.id).path(self._organization))
@@ -174,7 +173,7 @@ class Snapshot:
     def project(self, project: str) -> ProjectRecord | None:
         """A project with its workspace's creator, None when there is none."""
         row = self._one(_project_query, id=parse_id(project, "project"))
-        self.seen = None if row is None else row.revision
+        self.seen = None if row is None else Stand(row.revision, row.head, row.epoch)
         if row is None or row.id is None:
             return None
         shown = ((Role.ANNOTATOR, row.show_to_annotators), (Role.REVIEWER, row.show_to_reviewers))
@@ -275,9 +274,9 @@ _owner = select(t.organization.c.owner).where(t.organization.c.id == _ORGANIZATI
 _organization_role = case((t.member.c.user == _owner, literal(str(Role.OWNER))), else_=t.member.c.role)
 """The Owner's own row says administrator, so that a transfer is one UPDATE."""
 
-_revision = select(literal("v"), cast(null(), Text), cast(null(), Text), t.organization.c.revision)
+_seen = t.organization.c.revision, t.organization.c.head, _epoch.label("epoch")
 _member_query: Any = union_all(
-    _revision.where(t.organization.c.id == _ORGANIZATION),
+    select(literal("v"), t.organization.c.head, _epoch, t.organization.c.revision).where(t.organization.c.id == _ORGANIZATION),
     select(literal("m"), t.member.c.state, _organization_role, cast(null(), BigInteger)).where(_here(t.member), t.member.c.user == _USER),
     _of_user(t.workspace_member, "w", "workspace"),
     _of_user(t.project_member, "p", "project"),
@@ -288,16 +287,12 @@ _member_query: Any = union_all(
 _holds_projects = exists().where(_here(t.project), t.project.c.workspace == t.workspace.c.id)
 _in_organization = t.organization.c.id == _ORGANIZATION
 _named_workspace = t.organization.outerjoin(t.workspace, and_(_here(t.workspace), t.workspace.c.id == _ID))
-_workspace_query = (
-    select(t.organization.c.revision, t.workspace, _holds_projects.label("holds")).select_from(_named_workspace).where(_in_organization)
-)
+_workspace_query = select(*_seen, t.workspace, _holds_projects.label("holds")).select_from(_named_workspace).where(_in_organization)
 _named_project = t.organization.outerjoin(t.project, and_(_here(t.project), t.project.c.id == _ID)).outerjoin(
     t.workspace, and_(_here(t.workspace), t.workspace.c.id == t.project.c.workspace)
 )
 _project_query = (
-    select(t.organization.c.revision, t.project, t.workspace.c.created_by.label("workspace_created_by"))
-    .select_from(_named_project)
-    .where(_in_organization)
+    select(*_seen, t.project, t.workspace.c.created_by.label("workspace_created_by")).select_from(_named_project).where(_in_organization)
 )
 
 

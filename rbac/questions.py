@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -202,13 +203,18 @@ def revision_of(source: Source) -> int:
 
 
 def record_of(_: Decider, source: Source, organization: str, __: None, now: Instant) -> OrganizationRecord | None:
-    """The organization's own facts."""
-    return source.organization()
+    """The organization's own facts, of which the caller may change what they like: memory keeps its own."""
+    found = source.organization()
+    return None if found is None else msgspec.structs.replace(found, restrictions=dict(found.restrictions))
 
 
 def member_of(_: Decider, source: Source, organization: str, user: str, now: Instant) -> MemberRecord | None:
-    """A member with everything that hangs on them."""
-    return source.member(user)
+    """A member with everything that hangs on them; a copy, as above."""
+    found = source.member(user)
+    if found is None:
+        return None
+    kept: dict[str, Any] = msgspec.structs.asdict(found)
+    return msgspec.structs.replace(found, **{name: dict(value) for name, value in kept.items() if type(value) is dict})
 
 
 def needs_target(verdict: Verdict) -> bool:

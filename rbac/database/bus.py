@@ -16,7 +16,6 @@ import random
 import selectors
 import socket
 import threading
-import time
 import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Pool, text
 
-from rbac.database.engine import is_sqlite, place
+from rbac import clock
+from rbac.database.engine import is_sqlite, place, waiting
 from rbac.database.failures import translated
 from rbac.errors import Stale
 
@@ -41,7 +41,8 @@ ROUND_TRIP = 0.05
 """Seconds the answer to a poll may take before questions ask the database themselves."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
-_SNAPSHOT = b"SELECT pg_current_snapshot()"
+_SNAPSHOT = b"SELECT concat_ws(' ', pg_current_snapshot(), pg_last_wal_replay_lsn())"
+"""Equal answers see the same rows. A standby leaves transactions under way out of its snapshots: there its place in the log tells."""
 
 State = Literal["not started", "listening", "polling", "cut off"]
 
@@ -80,7 +81,7 @@ class Following:
     def mark(self, organization: str) -> Hashable:
         """The present moment of an organization, as far as this node has heard; raises Stale when that is too long ago."""
         until, life, told = self._ear.heard
-        if time.monotonic() < until:
+        if clock.ticks() < until:
             return life, told.get(organization)
         return self._unsure()
 
@@ -105,6 +106,8 @@ class Following:
 
     def _start(self) -> _Ear:
         with self._lock:
+            if self._ear.thread is not None and not self._ear.thread.is_alive():  # whatever ended it: silence is not for ever
+                self._ear = _Ear(self._engine, self._poll, self._max_staleness)
             if self._ear.thread is None:
                 self._ear.start()
                 weakref.finalize(self, self._ear.stop).atexit = False
@@ -113,12 +116,15 @@ class Following:
     def _unsure(self) -> Hashable:
         """A mark that equals no other, so that the question asks the database."""
         ear = self._ear
-        if ear.thread is None:
+        if ear.thread is None or not ear.thread.is_alive():
             if not self._asked:
                 self._asked = True
                 return object()
-            ear = self._start()
-        lag = time.monotonic() - ear.asked
+            try:
+                ear = self._start()
+            except (OSError, RuntimeError):  # no descriptor or no thread to be had: the question asks, and the next one tries again
+                return object()
+        lag = clock.ticks() - ear.asked
         if lag > self._max_staleness:
             because = f": {ear.why}" if ear.why else ""
             raise Stale(f"stale: this node has not heard from the database for {lag:.1f} s{because}")
@@ -131,7 +137,7 @@ class _Ear:
     def __init__(self, engine: Engine, poll: float, max_staleness: float) -> None:
         self._engine, self._poll, self._patience = engine, poll, max_staleness
         self._pool: Pool | None = None
-        self._stopped = False
+        self._stop = threading.Event()
         self._wake: socket.socket | None = None
         self.heard: tuple[float, int, dict[str, int]] = (0.0, 0, {})
         self.asked = 0.0
@@ -143,14 +149,15 @@ class _Ear:
     def start(self) -> None:
         # a pool of its own: the others' questions may take every connection of theirs, and ours is never handed back
         self._pool = self._engine.pool.recreate()
-        self.asked = time.monotonic()
+        self.asked = clock.ticks()
         self._sleeper, self._wake = socket.socketpair()
-        self.thread = threading.Thread(target=self._run, name="rbac-listen", daemon=True)
-        self.thread.start()
+        thread = threading.Thread(target=self._run, name="rbac-listen", daemon=True)
+        thread.start()
+        self.thread = thread  # now, and not before it runs: a thread that never began would never be heard of
 
     def stop(self) -> None:
         """Ask the thread to end."""
-        self._stopped = True
+        self._stop.set()
         wake, self._wake = self._wake, None
         if wake is not None:
             wake.send(b"!")
@@ -169,12 +176,12 @@ class _Ear:
             self._sleeper.close()
 
     def bus(self) -> Bus:
-        lag = None if self.thread is None else time.monotonic() - self.asked
+        lag = None if self.thread is None else clock.ticks() - self.asked
         return Bus(self.state, lag, self.why)
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE
-        while not self._stopped:
+        while not self._stop.is_set():
             before = self.asked
             try:
                 self._listen()
@@ -183,7 +190,7 @@ class _Ear:
             except Exception as error:  # whatever it was: this thread is what brings the node back
                 self._failed(error)
             pause = _FIRST_PAUSE if self.asked != before else min(2 * pause, _LONGEST_PAUSE)
-            self._sleep(pause * random.uniform(0.5, 1.0))
+            self._stop.wait(pause * random.uniform(0.5, 1.0))  # which needs no descriptor: there may be none left
         self._sleeper.close()
 
     def _failed(self, error: Exception) -> None:
@@ -194,7 +201,8 @@ class _Ear:
     def _listen(self) -> None:
         """Hear of changes on one connection until it breaks."""
         assert self._pool is not None
-        held = self._pool.connect()
+        with waiting(self._engine, self._patience):
+            held = self._pool.connect()
         try:
             driver: Any = held.driver_connection
             driver.autocommit = True
@@ -213,8 +221,8 @@ class _Ear:
         except _Refused as refusal:  # a standby takes no LISTEN: the poll does without
             state, why = "polling", str(refusal)
         snapshot = None
-        while not self._stopped:
-            asked = time.monotonic()
+        while not self._stop.is_set():
+            asked = clock.ticks()
             found = line.ask(_SNAPSHOT, self._patience)
             _, life, told = self.heard
             if found != snapshot:
@@ -233,11 +241,6 @@ class _Ear:
         else:
             self.heard = (until, next(_lives), {})
 
-    def _sleep(self, seconds: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._sleeper, selectors.EVENT_READ)
-            selector.select(seconds)
-
 
 class _Line:
     """One connection, without the driver's own waiting: an answer that does not come must not hold the thread for ever."""
@@ -249,7 +252,7 @@ class _Line:
         """The first value of the answer; raises TimeoutError, _Refused for an error of the statement, or the driver's error."""
         from psycopg.pq import ExecStatus
 
-        deadline = time.monotonic() + patience
+        deadline = clock.ticks() + patience
         self._pgconn.send_query(statement)
         self._pgconn.flush()
         value = refusal = None
@@ -276,12 +279,12 @@ class _Line:
 
     def _wait(self, until: float) -> bool:
         """Take in what has come; False when nothing did before `until`."""
-        ready = self._selector.select(max(0.0, until - time.monotonic()))
+        ready = self._selector.select(max(0.0, until - clock.ticks()))
         if any(key.fileobj is not key.fd for key, _ in ready):
             raise _Stopped
         if ready:
             self._pgconn.consume_input()
-        return bool(ready) and time.monotonic() < until
+        return bool(ready) and clock.ticks() < until
 
     def _pass_on(self) -> None:
         while (notification := self._pgconn.notifies()) is not None:

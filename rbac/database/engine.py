@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, Pool, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, Pool, QueuePool, StaticPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from rbac.database.failures import translated
 from rbac.errors import StoreError
@@ -27,6 +28,7 @@ BUSY = 10
 _STATEMENT = 60  # seconds any one statement may take on PostgreSQL; migrations lift it
 _IDLE = 300  # seconds a transaction may be left open there
 _CONNECT = 5  # seconds to reach it
+_SHARED_MEMORY = (3, 36)  # SQLite's version from which several connections can share a memory and wait for each other
 
 
 def open_engine(url: str | Engine) -> Engine:
@@ -72,6 +74,18 @@ def translating(engine: Engine | None = None) -> Iterator[None]:
 
 
 @contextmanager
+def waiting(engine: Engine, seconds: float) -> Iterator[None]:
+    """Wait no longer than this for PostgreSQL's answers to what this thread asks inside; a StoreError then."""
+    if is_sqlite(engine):
+        yield
+        return
+    from rbac.database.patience import within
+
+    with within(seconds):
+        yield
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for reading in one snapshot, from the first statement to the last; nothing is committed."""
     with translating(engine), engine.connect() as connection:
@@ -113,13 +127,27 @@ def _parsed(url: str) -> URL:
 def _sqlite_engine(address: URL) -> Engine:
     path = address.database
     if not path or path == ":memory:":
-        # one connection for all: a second one would see another, empty memory
-        return create_engine(address, creator=lambda: _connected(":memory:", uri=False), poolclass=StaticPool)
+        return _memory_engine(address)
     if path.startswith("file:"):
         uri = path + ("?" + "&".join(f"{key}={value}" for key, value in address.query.items() if key != "uri") if address.query else "")
         return create_engine(address, creator=lambda: _connected(uri, uri=True), pool_size=16, max_overflow=-1)
     _check_file(Path(path))
-    return create_engine(address, creator=lambda: _opened(Path(path)), pool_size=16, max_overflow=-1)
+    engine = create_engine(address, pool_size=16, max_overflow=-1)
+    event.listen(engine, "do_connect", lambda *_: _opened(Path(path)))
+    return engine
+
+
+def _memory_engine(address: URL) -> Engine:
+    """A memory of its own, which lives as long as the engine; a connection belongs to one thread at a time, as with a file."""
+    if sqlite3.sqlite_version_info < _SHARED_MEMORY:
+        alone: Any = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY}
+        return create_engine(address, creator=lambda: _connected(":memory:", uri=False), **alone)
+    name = f"file:/rbac-{uuid.uuid4().hex}?vfs=memdb"
+
+    def connect(_kept: sqlite3.Connection = _connected(name, uri=True)) -> sqlite3.Connection:  # noqa: B008  # gone with its last connection
+        return _connected(name, uri=True)
+
+    return create_engine(address, creator=connect, poolclass=QueuePool, pool_size=16, max_overflow=-1)
 
 
 def _check_file(path: Path) -> None:
@@ -167,8 +195,13 @@ def _adopted(engine: Engine) -> Engine:
     if event.contains(engine, "connect", setup):
         return engine
     event.listen(engine, "connect", setup)
-    if is_sqlite(engine):
+    if not is_sqlite(engine):
+        event.listen(engine, "do_connect", _patient)
+    else:
         event.listen(engine, "begin", _begin)
+        path = file_of(engine)
+        if path is not None:
+            _stay_with(engine, path)
     if not isinstance(engine.pool, StaticPool):
         engine.dispose()  # connections made before the listeners would go without them
     _opened_engines.add(engine)
@@ -183,8 +216,61 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
+def _stay_with(engine: Engine, path: Path) -> None:
+    """Use a connection only while its file is the one at the path: SQLite would read and write one that was moved away for ever.
+
+    The file is named before it is opened, so that one moved in between is taken for another and opened again.
+    """
+
+    def name(_: object, record: Any, *__: object) -> None:
+        record.info["file"] = identity(path)
+
+    def named(connection: object, record: Any) -> None:
+        record.info.setdefault("file", identity(path))  # an engine with a creator of its own
+
+    def compare(connection: object, record: Any, _: object) -> None:
+        if record.info["file"] != identity(path):
+            raise DisconnectionError
+        found, known = identity(index_of(path)), record.info.get("index")
+        if known is not None and found != known:
+            raise StoreError(deleted(path))
+        if "used" in record.info:  # from the second use on, when SQLite surely has the index open
+            record.info["index"] = found
+        record.info["used"] = True
+
+    event.listen(engine, "do_connect", name, insert=True)
+    event.listen(engine, "connect", named)
+    event.listen(engine, "checkout", compare)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at a path from any other that may be moved there; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def index_of(path: Path) -> Path:
+    """Where SQLite keeps the index of the log beside a file."""
+    return Path(f"{path}-shm")
+
+
+def deleted(path: Path) -> str:
+    """The sentence for an index that was deleted under us: SQLite goes on with its own, and no program sees the other's commits."""
+    return f"{index_of(path)} was deleted while {path} was in use: stop every program that uses it, then start them again"
+
+
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _patient(_: object, __: object, arguments: Any, named: Any) -> Any:
+    """A connection that does not wait for ever for a server that hangs."""
+    from rbac.database.patience import Connection
+
+    return Connection.connect(*arguments, **named)
 
 
 _POSTGRESQL = f"""SELECT set_config('statement_timeout', '{_STATEMENT}s', false), set_config('lock_timeout', '{BUSY}s', false),

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine
 
 from rbac.database.bus import MAX_STALENESS, POLL, Following
-from rbac.database.engine import BUSY, file_of, is_sqlite
+from rbac.database.engine import BUSY, deleted, file_of, identity, index_of, is_sqlite
 from rbac.errors import StoreError
 
 HEADER = 96
@@ -68,6 +68,7 @@ class _File:
         self._index: mmap.mmap | None = None
         self._anchor: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._mapped: tuple[int, int] | None = None
         self._generation = 0
         _files.add(self)
 
@@ -100,6 +101,8 @@ class _File:
                 raise StoreError(f"there is no store at {self._path} any more: {error.strerror}") from error
             if (found.st_dev, found.st_ino) != self._file:
                 self._open((found.st_dev, found.st_ino))
+            elif self._index is not None and identity(index_of(self._path)) != self._mapped:
+                raise StoreError(deleted(self._path))
             self._due = time.monotonic() + SAME_FILE
 
     def _open(self, file: tuple[int, int]) -> None:
@@ -114,7 +117,8 @@ class _File:
             ((journal,),) = anchor.execute("PRAGMA journal_mode").fetchall()
         except sqlite3.Error:
             return  # no mark equals another then, and the question that reads will say what is wrong
-        self._index = _map(Path(f"{self._path}-shm")) if journal == "wal" else None
+        self._mapped = identity(index_of(self._path))
+        self._index = _map(index_of(self._path)) if journal == "wal" else None
         self._anchor, self._file = anchor, file
 
     def _data_version(self) -> Mark:
@@ -154,6 +158,8 @@ def _map(path: Path) -> mmap.mmap | None:
 
 
 def _after_fork() -> None:
+    global _maps_lock
+    _maps_lock = threading.Lock()  # another thread of the parent may have held it
     for file in _files:
         file.abandon()
     _maps.clear()

@@ -10,13 +10,14 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from rbac.database.bus import announce
-from rbac.database.engine import changing, file_of, is_sqlite, missing, place, translating
+from rbac.database.engine import changing, file_of, is_sqlite, missing, place, translating, waiting
 from rbac.errors import StoreError
 
 REVISIONS = ("0001",)
@@ -97,7 +98,7 @@ def _make_file(path: Path, where: str) -> None:
 def _migrating(engine: Engine) -> Iterator[Connection]:
     """One transaction in which tables may be rebuilt; SQLite's foreign keys are off before it begins and checked before it ends."""
     if not is_sqlite(engine):
-        with changing(engine) as connection:
+        with waiting(engine, inf), changing(engine) as connection:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             yield connection

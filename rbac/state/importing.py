@@ -52,6 +52,8 @@ def import_organization(
         return Imported(state.id, True, facts, (), 0, work)
     _may_update(state, update=update)
     work = works.lock(state.id, actor=actor, actor_kind="operator", operation="import", at=at)
+    owner = _owner(works.connection, state.id)  # once more: it may have been transferred until the lock was ours
+    assert owner is not None, "an organization that is locked has an Owner"
     steps = plan(works.connection, state, owner)
     carry_out(work, steps)
     return Imported(state.id, False, len(steps), tuple(steps), 0, work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 import rbac
 from rbac.database import freshness
@@ -136,6 +138,28 @@ def test_a_child_after_a_fork_sees_changes_and_makes_them(path: Path, acme: Orga
     assert not acme.can(*EXPORT)
 
 
+def test_a_child_of_a_fork_in_the_middle_of_opening_an_index_is_not_held_up(acme: Organization) -> None:
+    assert acme.can(*EXPORT)
+    held, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with freshness._maps_lock:
+            held.set()
+            forked.wait(30)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(0 if acme.can(*EXPORT) else 1)
+    forked.set()
+    holding.join()
+
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_a_backup_restored_into_the_file_is_seen_at_once(path: Path, acme: Organization, tmp_path: Path) -> None:
     backup = sqlite3.connect(tmp_path / "backup.db")
     source = sqlite3.connect(path)
@@ -168,6 +192,30 @@ def test_a_restored_history_that_reaches_the_same_revision_another_way_is_notice
     source.close()
 
 
+def test_a_restore_in_the_middle_of_a_question_that_reaches_the_same_revision_is_no_mixture(
+    path: Path, acme: Organization, tmp_path: Path
+) -> None:
+    """Of two histories: max is manager and p6 in a workspace of mia's, or max is annotator and p6 in one of his own."""
+    acme.acting("mia").create_project("p6", workspace="w2")
+    source, restored = sqlite3.connect(path), sqlite3.connect(tmp_path / "restored.db")
+    source.backup(restored)
+    with rbac.connect(f"sqlite:///{tmp_path / 'restored.db'}") as store, store.organization("acme").acting("ada") as ada:
+        ada.grant("max", "annotator")
+        ada.move_project("p6", workspace="w1")
+    acme.acting("ada").grant("andy", "reviewer")
+    assert acme.can(*EXPORT)
+    restores = iter([lambda: restored.backup(source)])
+    event.listen(acme.context.engine, "begin", lambda _: next(restores, lambda: None)())
+
+    assert not acme.can("max", "data:export", "project:p6")
+
+    assert next(restores, None) is None
+    assert acme.revision == 3
+    assert acme.role_of("max") == "annotator"
+    source.close()
+    restored.close()
+
+
 def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(path: Path, acme: Organization, tmp_path: Path) -> None:
     backup = sqlite3.connect(tmp_path / "backup.db")
     source = sqlite3.connect(path)
@@ -186,6 +234,30 @@ def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(
     assert acme.can(*EXPORT)
 
 
+def test_a_file_moved_over_the_store_is_what_is_read_and_written_by_connections_that_were_open(path: Path, acme: Organization) -> None:
+    """Their own file has no name any more: answers from it are of another life, and what is written there is lost."""
+    assert acme.can(*EXPORT)
+    other = Path(f"{path}.other")
+    source, target = sqlite3.connect(path), sqlite3.connect(other)
+    source.backup(target)
+    source.close()
+    target.close()
+    with rbac.connect(f"sqlite:///{other}") as store:
+        store.organization("acme").acting("ada").grant("max", "annotator")
+    for file in (path, other):
+        for suffix in ("-wal", "-shm"):
+            Path(f"{file}{suffix}").unlink(missing_ok=True)
+
+    shutil.move(other, path)
+
+    revision = acme.acting("ada").grant("andy", "reviewer")
+    time.sleep(freshness.SAME_FILE * 1.2)
+    assert not acme.can(*EXPORT)
+    with rbac.connect(f"sqlite:///{path}") as store:
+        assert store.organization("acme").revision == revision == 3
+        assert store.organization("acme").role_of("andy") == "reviewer"
+
+
 def test_a_file_that_is_gone_is_an_error_and_no_answer(path: Path, acme: Organization) -> None:
     assert acme.can(*EXPORT)
 
@@ -194,6 +266,19 @@ def test_a_file_that_is_gone_is_an_error_and_no_answer(path: Path, acme: Organiz
 
     with pytest.raises(rbac.StoreError, match="no store at"):
         acme.can(*EXPORT)
+
+
+def test_an_index_deleted_while_it_is_in_use_is_an_error_to_questions_and_changes(path: Path, acme: Organization) -> None:
+    """SQLite goes on with the deleted one: it would see no commit of another program any more, and they none of ours."""
+    assert acme.can(*EXPORT)
+    Path(f"{path}-shm").unlink()
+    elsewhere(path, "grant('max', 'annotator')")
+    time.sleep(freshness.SAME_FILE * 1.2)
+
+    with pytest.raises(rbac.StoreError, match="-shm was deleted while"):
+        acme.can(*EXPORT)
+    with pytest.raises(rbac.StoreError, match="-shm was deleted while"):
+        acme.acting("ada").grant("andy", "reviewer")
 
 
 def test_where_the_index_cannot_be_mapped_the_data_version_tells(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import event
 
 import rbac
+from rbac.directory import Snapshot
 from rbac.organization import Organization
 from rbac.policy import PACKAGED
+from rbac.vocabulary import Role
 from tests.conftest import ACME
 
 
@@ -149,7 +151,10 @@ def test_every_kind_of_change_is_followed(acme: Organization) -> None:
 
 
 def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organization) -> None:
-    rita, andy = acme.member("rita"), acme.member("andy")
+    """In memory; what `member` hands out is a copy."""
+    with acme.context.reading() as connection:
+        source = Snapshot(connection, "acme", acme.context.decider.policy.reads)
+        rita, andy = source.member("rita"), source.member("andy")
 
     assert rita is not None and andy is not None
     assert next(iter(rita.workspaces)) is next(iter(andy.workspaces))
@@ -167,3 +172,16 @@ def test_what_a_changed_policy_reads_is_looked_up_whoever_it_gives_it_to(tmp_pat
 
         assert acme.can("andy", "annotator_dashboard:view", target="rita")
         assert not acme.can("andy", "annotator_dashboard:view", target="mia")
+
+
+def test_what_a_caller_does_to_a_record_it_was_given_changes_no_answer(file_store: rbac.Store) -> None:
+    acme = file_store.organization("acme")
+    assert not acme.can("andy", "review:access", "project:p1")
+    member = acme.member("andy")
+    assert member is not None
+
+    member.project_roles["p1"] = (Role.REVIEWER, None)
+    acme.record().restrictions["data:export"] = Role.OWNER
+
+    assert not acme.can("andy", "review:access", "project:p1")
+    assert not acme.record().restrictions

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rbac
+from rbac.database.work import writing
+from rbac.ledger import write
 from rbac.organization import Organization
 from rbac.state import read_state, write_state
 from tests.conftest import ACME
@@ -65,6 +69,26 @@ def test_an_update_makes_the_organization_what_the_file_says_in_one_revision(sto
     assert acme.can("mia", "data:export", "project:p1")
     assert acme.member("dan") is None
     assert acme.verify()
+
+
+def test_an_update_that_waited_for_a_transfer_is_refused_for_the_owner_there_is_then(store: rbac.Store, acme: Organization) -> None:
+    ended: list[object] = []
+
+    def update() -> None:
+        try:
+            ended.append(store.import_state(ACME, update=True))
+        except rbac.Refused as error:
+            ended.append(str(error))
+
+    updating = threading.Thread(target=update)
+    with writing(store.context.engine, "acme", actor="root", actor_kind="operator", operation="transfer_ownership", at=1) as work:
+        write(work, "owner", before={"user": "olga"}, after={"user": "ada"})
+        updating.start()
+        time.sleep(0.5)
+        assert not ended
+    updating.join()
+
+    assert ended == ["the file names olga as Owner of acme, who is ada: transfer the ownership, an import never does"]
 
 
 def test_an_update_never_changes_the_owner(store: rbac.Store) -> None:

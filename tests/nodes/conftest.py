@@ -57,7 +57,7 @@ def listeners(url: str) -> list[int]:
     """The process ids of the server behind the connections that listen in this database."""
     with psycopg.connect(psycopg_url(url), autocommit=True) as connection:
         query = """SELECT pid FROM pg_stat_activity WHERE datname = current_database()
-        AND query IN ('SELECT pg_current_snapshot()', 'LISTEN rbac_revision')"""
+        AND pid <> pg_backend_pid() AND (query LIKE '%pg_current_snapshot()%' OR query = 'LISTEN rbac_revision')"""
         return [pid for (pid,) in connection.execute(query)]
 
 

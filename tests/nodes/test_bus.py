@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import rbac
-from rbac import cache
+from rbac import cache, clock
 from rbac.database import bus
 from rbac.organization import Organization
 from tests.nodes.conftest import EXPORT, listeners, listening, psycopg_url, within
@@ -236,6 +236,45 @@ def test_listening_keeps_no_process_alive_and_one_question_starts_nothing(acme: 
     assert run.stdout.split() == ["1", "2"]
     assert run.returncode == 0
     assert not run.stderr
+
+
+def test_a_node_without_descriptors_listens_again_once_there_are_some(acme: Organization, url: str) -> None:
+    """In a process of its own. An attempt that fails in any way must be followed by another one."""
+    program = f"""
+import os, resource, time, psycopg, rbac
+store, killer = rbac.connect({url!r}, poll=0.2), psycopg.connect({psycopg_url(url)!r}, autocommit=True)
+assert store.context.bus(patience=5).state == "listening"
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+listens = "query LIKE '%pg_current_snapshot()%' AND pid <> pg_backend_pid()"
+killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + listens)
+time.sleep(1)
+state = store.context.bus().state
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+begun = time.monotonic()
+while store.context.bus().state != "listening" and time.monotonic() < begun + 10:
+    time.sleep(0.05)
+print(state, store.context.bus().state, sep=",")
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+
+    assert run.stdout.strip() == "cut off,listening", run.stderr
+
+
+def test_how_old_news_is_counts_the_time_a_machine_was_suspended(
+    acme: Organization, node: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        assert abs(clock.ticks() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60
+    watch, before = node.context._watch, clock.ticks
+    assert watch is not None
+    known = watch.mark("acme")
+    assert watch.mark("acme") == known
+
+    monkeypatch.setattr(clock, "ticks", lambda: before() + 3600)
+
+    with pytest.raises(rbac.StoreError, match="stale: "):
+        watch.mark("acme")
 
 
 def test_poll_and_max_staleness_are_checked_at_the_door(url: str) -> None:

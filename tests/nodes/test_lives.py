@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import text
 
 import rbac
+from rbac.database import bus
 from rbac.database.engine import changing
 from rbac.organization import Organization
 from tests.conftest import ACME
-from tests.nodes.conftest import EXPORT, within
+from tests.nodes.conftest import EXPORT, listening, within
 
 
 @pytest.fixture
@@ -93,3 +94,29 @@ def test_a_file_restored_by_moving_it_is_answered_from(path: Path, tmp_path: Pat
     with rbac.connect(f"sqlite:///{path}") as store:
         store.restored()
         assert store.organization("acme").can(*EXPORT)
+
+
+def test_a_token_of_a_new_life_is_not_answered_from_the_memory_of_the_old_one(
+    acme: Organization, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that has not heard of the restore, at the very revision of the token."""
+    monkeypatch.setattr(bus, "CHANNEL", "nobody")
+    with rbac.connect(url, poll=60, max_staleness=60) as store:
+        node = store.organization("acme")
+        assert listening(store)
+        monkeypatch.undo()
+        acme.acting("ada").grant("andy", "reviewer")
+        assert node.check(*EXPORT, at_least=2)
+        with changing(acme.context.engine) as connection:  # as a backup of the first revision leaves it
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for table in ("audit_change", "audit"):
+                connection.execute(text(f"DELETE FROM {table} WHERE revision = 2"))
+            connection.execute(text("UPDATE member SET role = 'annotator' WHERE \"user\" = 'andy'"))
+            connection.execute(text("UPDATE organization SET revision = 1, head = (SELECT hash FROM audit)"))
+
+        with rbac.connect(url) as restored:
+            acme = restored.organization("acme")
+            token = acme.token(acme.acting("ada").grant("max", "annotator"))
+
+        assert token.startswith("2@")
+        assert not node.can(*EXPORT, at_least=token)

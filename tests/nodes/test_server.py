@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from subprocess import PIPE
 
 import pytest
 
 import rbac
+from rbac.database import bus
 from rbac.organization import Organization
 from rbac.vocabulary import Decision
 from tests.conftest import ACME
@@ -168,6 +173,55 @@ def test_a_server_that_hangs_makes_no_question_hang_once_the_node_is_stale(serve
     assert all(reason.startswith("stale: ") for reason in reasons)
     assert took < 2
     within(15, lambda: acme.can(*EXPORT))
+
+
+def test_questions_under_way_when_the_server_hangs_end_by_themselves_and_not_in_a_yes(server: Server) -> None:
+    """Before the node knows: they wait for the database, on connections that are open and silent, and behind each other."""
+    ended: list[Decision | Exception] = []
+
+    def ask(acme: Organization, user: str) -> None:
+        try:
+            ended.append(acme.check(user, *EXPORT[1:]))
+        except Exception as error:
+            ended.append(error)
+
+    users = ("ada", "max", "mia", "olga", "rita", "andy")
+    with rbac.connect(f"{server.url}&connect_timeout=2", poll=POLL, max_staleness=MAX_STALENESS) as store:
+        acme = store.organization("acme")
+        assert listening(store)
+        assert acme.can(*EXPORT)
+        server.freeze()
+        try:
+            time.sleep(POLL + 0.1)
+            threads = [threading.Thread(target=ask, args=(acme, user), daemon=True) for user in users]
+            for thread in threads:
+                thread.start()
+            within(20, lambda: len(ended) == len(users))
+        finally:
+            server.thaw()
+        within(15, lambda: acme.can(*EXPORT))
+
+    assert all(isinstance(each, rbac.StoreError) or str(getattr(each, "reason", "")).startswith("stale: ") for each in ended), ended
+    assert any(isinstance(each, rbac.StoreError) for each in ended)
+
+
+def test_a_stale_node_ends_request_lines_with_exit_6_and_says_no_to_none(server: Server, acme: Organization) -> None:
+    command = [sys.executable, "-m", "rbac.cli", "--db", server.url, "--org", "acme", "check", "--from", "-"]
+    line = json.dumps(dict(zip(("user", "permission", "domain"), EXPORT, strict=True))) + "\n"
+    asking = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, bufsize=1)
+    assert asking.stdin is not None and asking.stdout is not None
+    for _ in range(2):  # the second question starts to listen
+        asking.stdin.write(line)
+        assert json.loads(asking.stdout.readline())["allowed"]
+    server.stop()
+    try:
+        time.sleep(bus.MAX_STALENESS + 0.5)
+        said, told = asking.communicate(line)
+    finally:
+        server.start()
+
+    assert (asking.returncode, said) == (6, "")
+    assert told.startswith("rbac: stale: this node has not heard from the database for ")
 
 
 def _stale(acme: Organization) -> bool:
