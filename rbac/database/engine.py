@@ -16,10 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Pool, StaticPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from rbac.database.failures import translated
-from rbac.errors import StoreError
+from rbac.errors import RBACError, StoreError
 
 BUSY = 10
 """Seconds a change waits for another one to finish before it gives up."""
@@ -64,11 +65,24 @@ def place(engine: Engine) -> str:
 @contextmanager
 def translating(engine: Engine | None = None) -> Iterator[None]:
     """Turn SQLAlchemy's and the drivers' errors into StoreError; Refused where a constraint spoke, Conflict for a lost race."""
+    where = place(engine) if engine is not None else "the store"
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's own words, with the damaged text in them
+        raise StoreError(f"{where} is damaged: restore a backup") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
-        where = place(engine) if engine is not None else "the store"
         raise translated(error, where=where, secret=engine.url.password if engine is not None else None) from error
+
+
+@contextmanager
+def understanding(engine: Engine) -> Iterator[None]:
+    """Turn what a value of the store cannot be into a StoreError: a database does not notice every damage of its file."""
+    try:
+        yield
+    except RBACError:
+        raise
+    except ValueError as error:
+        raise StoreError(f"{place(engine)} is damaged: restore a backup: {error}") from error
 
 
 @contextmanager
@@ -77,7 +91,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     with translating(engine), engine.connect() as connection:
         if not is_sqlite(connection):
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with connection.begin() as transaction:
+        with connection.begin() as transaction, understanding(engine):
             yield connection
             transaction.rollback()
 
@@ -169,18 +183,39 @@ def _adopted(engine: Engine) -> Engine:
     event.listen(engine, "connect", setup)
     if is_sqlite(engine):
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "checkout", _still_there)
+    else:
+        event.listen(engine, "checkin", _as_the_server_says)
     if not isinstance(engine.pool, StaticPool):
         engine.dispose()  # connections made before the listeners would go without them
     _opened_engines.add(engine)
     return engine
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
+def _set_up_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
     """No BEGIN by the driver, foreign keys held, and a commit on the disk before it is acknowledged."""
     connection.isolation_level = None
+    path = connection.execute("PRAGMA database_list").fetchone()[2]
+    record.info["file"] = path, _identity(path)
     connection.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _still_there(_: object, record: ConnectionPoolEntry, __: object) -> None:
+    """A connection kept open reads and writes a file also after it was deleted or another was moved over it: get a new one."""
+    path, opened = record.info["file"]
+    if _identity(path) != opened:
+        raise DisconnectionError
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file a path names, None for none and for memory."""
+    try:
+        found = os.stat(path) if path else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _begin(connection: Connection) -> None:
@@ -197,6 +232,12 @@ def _set_up_postgresql(connection: Any, _: object) -> None:
     autocommit, connection.autocommit = connection.autocommit, True
     connection.execute(_POSTGRESQL)
     connection.autocommit = autocommit
+
+
+def _as_the_server_says(connection: Any, _: object) -> None:
+    """SQLAlchemy leaves `READ WRITE` behind after a read: it would overrule a server whose transactions are read-only by default."""
+    if connection is not None and not connection.closed:
+        connection.read_only = None
 
 
 _abandoned: list[Pool] = []

@@ -112,7 +112,7 @@ class _File:
             )
             anchor.execute("SELECT count(*) FROM sqlite_master").fetchall()  # opens the WAL index
             ((journal,),) = anchor.execute("PRAGMA journal_mode").fetchall()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return  # no mark equals another then, and the question that reads will say what is wrong
         self._index = _map(Path(f"{self._path}-shm")) if journal == "wal" else None
         self._anchor, self._file = anchor, file
