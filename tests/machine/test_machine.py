@@ -207,6 +207,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(actor=ACTOR, user=USER, project=PROJECT, minutes=MINUTES)
     def pause(self, actor: str, user: str, project: str, minutes: int | None) -> None:
+        self.change("the Owner", "add", user=user, domain=f"project:{project}")
         self.change(actor, "pause", user=user, domain=f"project:{project}", until=self.until(minutes))
 
     @rule(actor=ACTOR, user=USER, project=PROJECT)
@@ -247,6 +248,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(actor=ACTOR, user=USER, project=PROJECT, task=TASK, how=st.sampled_from(["assign_annotator", "assign_reviewer", "unassign"]))
     def assign(self, actor: str, user: str, project: str, task: str, how: str) -> None:
+        self.change("the Owner", "add", user=user, domain=f"project:{project}")
         self.change(actor, how, user=user, project=project, task=task)
 
     @rule(to=USER)
@@ -456,7 +458,18 @@ def test_on_a_file_whatever_happens_in_whatever_order_the_store_is_what_the_orac
 
     if EXAMPLES < 50:
         return  # which rules a few examples come to is Hypothesis's
-    wanted = ("crashes", "restarts", "restores", "expired", "again", "conflict", "failed blocks", "transfer accepted", "record accepted")
+    wanted = (
+        "crashes",
+        "restarts",
+        "restores",
+        "expired",
+        "again",
+        "conflict",
+        "failed blocks",
+        "transfer accepted",
+        "record accepted",
+        "pause accepted",
+    )
     assert [name for name in wanted if not seen[name]] == []
 
 
