@@ -286,6 +286,22 @@ def works_again(store: rbac.Store) -> None:
     assert list(store.problems()) == []
 
 
+def test_a_read_only_address_answers_and_refuses_to_change(path: Path, migrated_file: Path) -> None:
+    filled(path, migrated_file)
+    url, says = f"sqlite:///file:{path}?mode=ro&uri=true", "is read-only: let this user write"
+    with rbac.connect(url) as store:
+        acme = store.organization("acme")
+
+        assert acme.can(*YES) and not acme.check(*NO)
+        for change in (big, small):
+            assert matches(says, said(lambda change=change: change(store)))  # type: ignore[misc]
+    assert command(url, "check max data:export project:p1")[0] == 0
+    code, stderr = command(url, "grant andy reviewer --as ada")
+    assert code == 6 and matches(says, stderr)
+    with rbac.connect(f"sqlite:///{path}") as store:
+        works_again(store)
+
+
 # -- damage ----------------------------------------------------------------------------------------------------------------
 
 
