@@ -183,7 +183,7 @@ def _adopted(engine: Engine) -> Engine:
     event.listen(engine, "connect", setup)
     if is_sqlite(engine):
         event.listen(engine, "begin", _begin)
-        event.listen(engine, "checkout", _still_there)
+        _hold_to_the_file(engine)
     else:
         event.listen(engine, "checkin", _as_the_server_says)
     if not isinstance(engine.pool, StaticPool):
@@ -192,21 +192,29 @@ def _adopted(engine: Engine) -> Engine:
     return engine
 
 
-def _set_up_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     """No BEGIN by the driver, foreign keys held, and a commit on the disk before it is acknowledged."""
     connection.isolation_level = None
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    record.info["file"] = path, _identity(path)
     connection.execute(f"PRAGMA busy_timeout = {BUSY * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _still_there(_: object, record: ConnectionPoolEntry, __: object) -> None:
-    """A connection kept open reads and writes a file also after it was deleted or another was moved over it: get a new one."""
-    path, opened = record.info["file"]
-    if _identity(path) != opened:
-        raise DisconnectionError
+def _hold_to_the_file(engine: Engine) -> None:
+    """A connection kept open reads and writes a file also after it was deleted or another was moved over it: get a new one then."""
+    named = file_of(engine)
+
+    def opened(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        path = str(named or connection.execute("PRAGMA database_list").fetchone()[2])
+        record.info["file"] = path, _identity(path)
+
+    def taken(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        path, identity = record.info.get("file", ("", None))
+        if _identity(path) != identity:
+            raise DisconnectionError
+
+    event.listen(engine, "connect", opened)
+    event.listen(engine, "checkout", taken)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

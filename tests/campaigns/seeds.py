@@ -183,8 +183,8 @@ SEEDS = (
     Seed(
         "a connection goes on with a file that is gone",
         "rbac/database/engine.py",
-        "        raise DisconnectionError\n",
-        "        return\n",
+        "            raise DisconnectionError\n",
+        "            return\n",
         "tests/fire/test_faults.py",
     ),
     Seed(

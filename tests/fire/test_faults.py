@@ -302,6 +302,25 @@ def test_a_read_only_address_answers_and_refuses_to_change(path: Path, migrated_
         works_again(store)
 
 
+def test_a_link_that_is_pointed_elsewhere_is_followed_by_the_next_change(path: Path, migrated_file: Path) -> None:
+    link, other = path.with_name("link.db"), path.with_name("other.db")
+    for each in (path, other):
+        filled(each, migrated_file)
+    link.symlink_to(path)
+    with rbac.connect(f"sqlite:///{link}") as store:
+        small(store)
+        path.with_name("new").symlink_to(other)
+        os.replace(path.with_name("new"), link)
+
+        store.organization("acme").acting("ada").grant("rita", "annotator")
+
+    roles = []
+    for each in (path, other):
+        with rbac.connect(f"sqlite:///{each}") as store:
+            roles.append([store.organization("acme").role_of(user) for user in ("andy", "rita")])
+    assert roles == [["reviewer", "reviewer"], ["annotator", "annotator"]]
+
+
 # -- damage ----------------------------------------------------------------------------------------------------------------
 
 
