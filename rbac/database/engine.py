@@ -81,7 +81,7 @@ def understanding(engine: Engine) -> Iterator[None]:
         yield
     except RBACError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise StoreError(f"{place(engine)} is damaged: restore a backup: {error}") from error
 
 

@@ -119,9 +119,9 @@ SEEDS = (
     ),
     Seed(
         "at_least is answered from a memory one revision behind",
-        "rbac/cache.py",
-        "shelf.mark == mark and revision >= at_least and",
-        "shelf.mark == mark and revision >= at_least - 1 and",
+        "rbac/context.py",
+        "if view.revision < at_least:",
+        "if view.revision < at_least - 1:",
         "tests/nodes/test_bus.py::test_at_least_is_never_answered_from_before",
     ),
     Seed(
