@@ -229,7 +229,7 @@ def outcome(seed: Seed, copy: Path) -> str:
 
 def run(copy: Path, *tests: str) -> int:
     """pytest's exit code in the copy: 1 is a test that failed."""
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "RBAC_SEEDED": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=LONGEST, check=False).returncode
 
