@@ -34,7 +34,7 @@ from tests.conftest import ACME, database, execute
 from tests.invariants.everything import rows
 from tests.nodes.conftest import psycopg_url
 
-FLIPS = int(os.environ.get("RBAC_FAULT_FLIPS", "25"))
+FLIPS = int(os.environ.get("RBAC_FAULT_FLIPS", "15"))
 """Copies of a store with a few bytes changed at random, each asked, changed and verified."""
 
 YES, NO = ("max", "data:export", "project:p1"), ("andy", "data:export", "project:p1")
