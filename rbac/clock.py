@@ -10,13 +10,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from rbac.errors import UnknownName
+from rbac.errors import StoreError, UnknownName
 
 Clock = Callable[[], int]
 """Gives the present instant; tests and replays inject their own."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+_LAST = 253_402_300_799_999_999  # the end of the year 9999: the database's own checks let no later one in
+
+
+def kept_instant(value: object) -> int | None:
+    """An instant as the database has it, None for never; raises StoreError for what only a damaged file can hold."""
+    if value is None or (type(value) is int and 0 <= value <= _LAST):
+        return value
+    raise StoreError(f"the store is damaged, restore a backup: {value!r} is no instant")
 
 
 def system_clock() -> int:

@@ -7,8 +7,9 @@ query reads tasks or members in bulk. Its one rule: reads only, and every value 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from sys import intern
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -34,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import BindParameter
 
 from rbac import tables as t
+from rbac.clock import kept_instant
 from rbac.errors import StoreError
 from rbac.records import (
     NOTHING,
@@ -123,7 +125,7 @@ class Snapshot:
         row = self._one(_organization_query)
         if row is None:
             return None
-        restrictions = {str(_permission(each.permission)): Role(each.level) for each in self._all(_restriction_query)}
+        restrictions = {str(_permission(each.permission)): _one_of(Role, each.level) for each in self._all(_restriction_query)}
         return OrganizationRecord(
             id=row.id,
             owner=row.owner,
@@ -144,9 +146,10 @@ class Snapshot:
             if part == "v":
                 self.seen = Stand(until, where, word)
             elif part == "m":
-                role, state = Role(word) if word else None, State(where)
+                role, state = _one_of(Role, word) if word else None, _one_of(State, where)
             else:  # hundreds of members share a domain: its id is kept once
-                value = until if part in _ENDS else (Role(word) if part == "r" else word, until)
+                end = kept_instant(until)
+                value = end if part in _ENDS else (_one_of(Role, word) if part == "r" else word, end)
                 links.setdefault(part, {})[intern(where)] = value
         if state is None:
             return None
@@ -185,7 +188,7 @@ class Snapshot:
             personal=bool(row.personal),
             created_by=row.created_by,
             published=bool(row.published),
-            distribution=Distribution(row.distribution),
+            distribution=_one_of(Distribution, row.distribution),
             show_data_manager_to=frozenset(role for role, on in shown if on),
             review_only_assigned=bool(row.review_only_assigned),
         )
@@ -236,6 +239,17 @@ class Snapshot:
 
     def _all(self, query: Any, **values: Any) -> Any:
         return self._connection.execute(query, {"organization": self._organization, **values}).all()
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _one_of(words: type[_Word], text: str) -> _Word:
+    """A word of a closed set; the database's own checks let no other in, so another is damage of the file."""
+    try:
+        return words(text)
+    except ValueError:
+        raise StoreError(f"the store is damaged, restore a backup: {text!r} is no {words.__name__.lower()}") from None
 
 
 def _permission(name: str) -> Permission:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, literal, select, union
 
 from rbac import tables as t
+from rbac.clock import kept_instant
 from rbac.records import Instant, Until, in_force
 from rbac.roles import role_in_force
 from rbac.vocabulary import WORKERS, Domain, Kind, Role, State
@@ -43,6 +44,8 @@ def of(connection: Connection, organization: str, domain: Domain, now: Instant) 
 
 
 def _membership(row: Any, now: Instant) -> Membership | None:
+    for end in (row.until, row.inherited_until, row.project_role_until, row.paused_until):
+        kept_instant(end)
     direct = row.direct is not None and in_force(row.until, now)
     inherited = row.inherited is not None and in_force(row.inherited_until, now)
     if not direct and not inherited:

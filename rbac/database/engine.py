@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, Pool, QueuePool, StaticPool, cre
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from rbac.database.failures import translated
-from rbac.errors import StoreError
+from rbac.errors import RBACError, StoreError
 
 BUSY = 10
 """Seconds a change waits for another one to finish before it gives up."""
@@ -66,10 +66,12 @@ def place(engine: Engine) -> str:
 @contextmanager
 def translating(engine: Engine | None = None) -> Iterator[None]:
     """Turn SQLAlchemy's and the drivers' errors into StoreError; Refused where a constraint spoke, Conflict for a lost race."""
+    where = place(engine) if engine is not None else "the store"
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's own words, with the damaged text in them
+        raise StoreError(f"{where} is damaged: restore a backup") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
-        where = place(engine) if engine is not None else "the store"
         raise translated(error, where=where, secret=engine.url.password if engine is not None else None) from error
 
 
@@ -86,12 +88,23 @@ def waiting(engine: Engine, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
+def understanding(engine: Engine) -> Iterator[None]:
+    """Turn what a value of the store cannot be into a StoreError: a database does not notice every damage of its file."""
+    try:
+        yield
+    except RBACError:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise StoreError(f"{place(engine)} is damaged: restore a backup: {error}") from error
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for reading in one snapshot, from the first statement to the last; nothing is committed."""
     with translating(engine), engine.connect() as connection:
         if not is_sqlite(connection):
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with connection.begin() as transaction:
+        with connection.begin() as transaction, understanding(engine):
             yield connection
             transaction.rollback()
 
@@ -197,11 +210,10 @@ def _adopted(engine: Engine) -> Engine:
     event.listen(engine, "connect", setup)
     if not is_sqlite(engine):
         event.listen(engine, "do_connect", _patient)
+        event.listen(engine, "checkin", _as_the_server_says)
     else:
         event.listen(engine, "begin", _begin)
-        path = file_of(engine)
-        if path is not None:
-            _stay_with(engine, path)
+        _stay_with(engine)
     if not isinstance(engine.pool, StaticPool):
         engine.dispose()  # connections made before the listeners would go without them
     _opened_engines.add(engine)
@@ -216,31 +228,41 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _stay_with(engine: Engine, path: Path) -> None:
+def _stay_with(engine: Engine) -> None:
     """Use a connection only while its file is the one at the path: SQLite would read and write one that was moved away for ever.
 
     The file is named before it is opened, so that one moved in between is taken for another and opened again.
     """
+    path = file_of(engine)
 
     def name(_: object, record: Any, *__: object) -> None:
-        record.info["file"] = identity(path)
+        if path is not None:
+            record.info["file"] = path, identity(path)
 
-    def named(connection: object, record: Any) -> None:
-        record.info.setdefault("file", identity(path))  # an engine with a creator of its own
+    def named(connection: sqlite3.Connection, record: Any) -> None:
+        if "file" not in record.info:  # a `file:` address, or an engine with a creator of its own
+            where = path or Path(connection.execute("PRAGMA database_list").fetchone()[2] or os.devnull)  # nowhere: in memory
+            record.info["file"] = where, identity(where)
 
     def compare(connection: object, record: Any, _: object) -> None:
-        if record.info["file"] != identity(path):
+        where, known = record.info["file"]
+        if identity(where) != known:
             raise DisconnectionError
-        found, known = identity(index_of(path)), record.info.get("index")
-        if known is not None and found != known:
-            raise StoreError(deleted(path))
-        if "used" in record.info:  # from the second use on, when SQLite surely has the index open
-            record.info["index"] = found
-        record.info["used"] = True
+        if known is not None:
+            _compare_index(where, record.info)
 
     event.listen(engine, "do_connect", name, insert=True)
     event.listen(engine, "connect", named)
     event.listen(engine, "checkout", compare)
+
+
+def _compare_index(path: Path, info: Any) -> None:
+    found, known = identity(index_of(path)), info.get("index")
+    if known is not None and found != known:
+        raise StoreError(deleted(path))
+    if "used" in info:  # from the second use on, when SQLite surely has the index open
+        info["index"] = found
+    info["used"] = True
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -283,6 +305,12 @@ def _set_up_postgresql(connection: Any, _: object) -> None:
     autocommit, connection.autocommit = connection.autocommit, True
     connection.execute(_POSTGRESQL)
     connection.autocommit = autocommit
+
+
+def _as_the_server_says(connection: Any, _: object) -> None:
+    """SQLAlchemy leaves `READ WRITE` behind after a read: it would overrule a server whose transactions are read-only by default."""
+    if connection is not None and not connection.closed:
+        connection.read_only = None
 
 
 _abandoned: list[Pool] = []

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, select
 
 from rbac import tables as t
+from rbac.clock import kept_instant
 from rbac.database.chain import iso
 from rbac.vocabulary import Domain
 
@@ -85,7 +86,8 @@ def _settings(connection: Connection, organization: str) -> Value:
 
 def until_text(until: int | None) -> str | None:
     """An end as a fact has it: ISO text, None for never."""
-    return None if until is None else iso(until)
+    end = kept_instant(until)
+    return None if end is None else iso(end)
 
 
 _READERS: tuple[tuple[Table, Any], ...] = (

@@ -24,7 +24,7 @@ SENTENCES = {
     "SQLITE_CORRUPT": "{where} is damaged: restore a backup",
     "SQLITE_NOTADB": "{where} is not a database: name another file",
     "SQLITE_CANTOPEN": "cannot open {where}: see that the file and its directory are there and may be read and written",
-    "SQLITE_IOERR": "cannot read or write {where}: {detail}",
+    "SQLITE_IOERR": "cannot read or write {where}: {detail}: see that its disk works and has room",
     "SQLITE_PERM": "cannot open {where}: this user may not",
     "SQLITE_SCHEMA": _BUSY,
     "28": "{where} does not let this user in: {detail}",

@@ -115,7 +115,7 @@ class _File:
             )
             anchor.execute("SELECT count(*) FROM sqlite_master").fetchall()  # opens the WAL index
             ((journal,),) = anchor.execute("PRAGMA journal_mode").fetchall()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return  # no mark equals another then, and the question that reads will say what is wrong
         self._mapped = identity(index_of(self._path))
         self._index = _map(index_of(self._path)) if journal == "wal" else None

@@ -12,15 +12,20 @@ import time
 
 FULL = {
     "RBAC_HISTORIES": "1300",  # x 40 changes and 200 questions
+    "RBAC_MACHINE_EXAMPLES": "300",  # x 30 steps, and a tenth of it on PostgreSQL
+    "RBAC_FAULT_FLIPS": "1000",
     "RBAC_FUZZ_REQUESTS": "100000",
     "RBAC_LISTEN_KILLS": "50",
     "RBAC_STOCK_CASES": "20000",
 }
 CAMPAIGNS = {
     "histories against the oracle": ["-m", "pytest", "-q", "-s", "tests/oracle/test_program.py"],
+    "any changes in any order against the oracle": ["-m", "pytest", "-q", "-s", "tests/machine"],
+    "faults of disk, file and server": ["-m", "pytest", "-q", "-s", "-rs", "tests/fire/test_faults.py"],
     "every cell against the oracle and stock Casbin": ["-m", "pytest", "-q", "-s", "tests/oracle/test_cells.py"],
     "the compiled enforcer against stock Casbin": ["-m", "pytest", "-q", "-s", "tests/enforcer/test_differential.py"],
     "nodes, crashes and races": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
+    "seeded bugs": ["-m", "tests.campaigns.seeds"],
     "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],
 }
 

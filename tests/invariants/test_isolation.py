@@ -53,6 +53,16 @@ def test_equal_ids_in_two_organizations_never_meet(acme: Organization, twin: Org
     assert len(list(acme.refusals())) == len(list(twin.refusals())) == 1
 
 
+def test_memberships_of_equal_ids_in_two_organizations_never_meet(acme: Organization, twin: Organization) -> None:
+    """andy is in w1 of acme, and of no workspace in twin; max is in p4 of both."""
+    assert acme.can("andy", "workspace:view", "workspace:w1")
+    member = twin.member("andy")
+
+    assert member is not None and (member.workspaces, member.projects, member.project_roles, member.pauses) == ({}, {}, {}, {})
+    acme.acting("max").pause("rita", "project:p1")
+    assert [each.member("rita").pauses.keys() for each in (acme, twin)] == [{"p1"}, set()]  # type: ignore[union-attr]
+
+
 def test_changes_of_one_organization_change_no_answer_row_audit_or_refusal_of_another(
     store: rbac.Store, acme: Organization, twin: Organization
 ) -> None:
