@@ -38,9 +38,10 @@ _Answer = TypeVar("_Answer")
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[ProcessPoolExecutor]:
-    """Processes that begin their work together, and one more to watch them; started anew, not forked from this one."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES + 1, mp_context=spawn, initializer=racing.begin_at, initargs=(spawn.Barrier(PROCESSES),)) as pool:
+    """Processes that begin their work together, and one more to watch them; none is forked from this one."""
+    clean = multiprocessing.get_context("forkserver")
+    clean.set_forkserver_preload(["tests.fire.racing", "tests.fire.victim"])
+    with ProcessPoolExecutor(PROCESSES + 1, mp_context=clean, initializer=racing.begin_at, initargs=(clean.Barrier(PROCESSES),)) as pool:
         yield pool
 
 
@@ -98,7 +99,7 @@ def makers(store: rbac.Store, name: str, accepted: list[Tried]) -> dict[int, Tri
     """Which change made which revision: the audit names the ticket or the operator, the table of keys the key."""
     key = t.request_key.c
     with store.context.reading() as connection:
-        keys = {row.revision: row.key for row in connection.execute(select(key).where(key.organization == name))}
+        keys = {row.revision: row.key for row in connection.execute(select(key.revision, key.key).where(key.organization == name))}
     marked = {each.mark: each for each in accepted}
     found = {entry.revision: marked[mark_of(entry, keys)] for entry in store.organization(name).audit(first=2)}
     assert all(each.revision == revision for revision, each in found.items()), "a change was told another revision than it made"
