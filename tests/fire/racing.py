@@ -85,12 +85,12 @@ def _thrown(dice: random.Random, owner: str) -> tuple[str, str, dict[str, Any]]:
         tasks = [f"t{number}" for number in range(1, 5)]
         names = {"tasks": dice.sample(tasks, 2), "removed": dice.sample(tasks, 1), "worked_on": {dice.choice(tasks): [dice.choice(USERS)]}}
         return "operator", "record", {"project": dice.choice(["w1p", "w1q", "w2p", "w2q"]), **names}
-    if roll < 0.25:
+    if roll < 0.2:
         return "operator", "transfer_ownership", {"to": dice.choice(USERS)}
     actor, operation, arguments = some_change(dice)
     if operation == "transfer_ownership":
         return "operator", operation, arguments
-    return owner if dice.random() < 0.6 else actor, operation, arguments
+    return owner if dice.random() < 0.7 else actor, operation, arguments
 
 
 def _make(store: rbac.Store, tried: Tried) -> int:
