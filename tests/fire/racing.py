@@ -21,6 +21,7 @@ from rbac.database.chain import iso
 from rbac.organization import Organization
 from tests.conftest import Clock
 from tests.fire.looking import Eyes, look, outside
+from tests.oracle import ROLES
 from tests.oracle.random_worlds import NOW, USERS, some_change
 
 ORGANIZATIONS = ("acme", "zeta")
@@ -87,10 +88,30 @@ def _thrown(dice: random.Random, owner: str) -> tuple[str, str, dict[str, Any]]:
         return "operator", "record", {"project": dice.choice(["w1p", "w1q", "w2p", "w2q"]), **names}
     if roll < 0.2:
         return "operator", "transfer_ownership", {"to": dice.choice(USERS)}
+    if roll < 0.5:
+        return owner, *_building(dice)
     actor, operation, arguments = some_change(dice)
     if operation == "transfer_ownership":
         return "operator", operation, arguments
     return owner if dice.random() < 0.7 else actor, operation, arguments
+
+
+def _building(dice: random.Random) -> tuple[str, dict[str, Any]]:
+    """A change that brings something; chance alone would soon have taken everything away."""
+    user, workspace, project = dice.choice(USERS), dice.choice(["w1", "w2"]), dice.choice(["p", "q"])
+    place, where = f"{workspace}{project}", f"project:{workspace}{project}"
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("grant", {"user": user, "role": dice.choice(ROLES[:4])}),
+        ("grant", {"user": user, "role": dice.choice(ROLES[:2]), "on": where}),
+        ("add", {"user": user, "domain": dice.choice([where, f"workspace:{workspace}"])}),
+        ("pause", {"user": user, "domain": where}),
+        ("unpause", {"user": user, "domain": where}),
+        ("create_workspace", {"workspace": workspace}),
+        ("create_project", {"project": place, "workspace": workspace}),
+        ("configure", {"domain": where, "settings": {"published": True, "distribution": dice.choice(["manual", "automatic"])}}),
+        ("assign_annotator", {"user": user, "project": place, "task": dice.choice(["t1", "t2"])}),
+    ]
+    return dice.choice(changes)
 
 
 def _make(store: rbac.Store, tried: Tried) -> int:
