@@ -38,8 +38,8 @@ DONE = 2
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A PostgreSQL that keeps what it acknowledged, unlike the one of the other tests."""
+def server(postgresql: str) -> Iterator[Server]:
+    """A PostgreSQL that keeps what it acknowledged, unlike the one of the other tests, which starts first: its folder stays longest."""
     running = Server()
     yield running
     running.remove()
