@@ -16,6 +16,9 @@ FULL = {
     "RBAC_FAULT_FLIPS": "1000",
     "RBAC_FUZZ_REQUESTS": "100000",
     "RBAC_LISTEN_KILLS": "50",
+    "RBAC_RACE_OPERATIONS": "640",  # x 8 processes, on each database
+    "RBAC_RACE_WRITES": "10",  # x 32 writers
+    "RBAC_KILLS": "200",
     "RBAC_STOCK_CASES": "20000",
 }
 CAMPAIGNS = {
@@ -24,7 +27,8 @@ CAMPAIGNS = {
     "faults of disk, file and server": ["-m", "pytest", "-q", "-s", "-rs", "tests/fire/test_faults.py"],
     "every cell against the oracle and stock Casbin": ["-m", "pytest", "-q", "-s", "tests/oracle/test_cells.py"],
     "the compiled enforcer against stock Casbin": ["-m", "pytest", "-q", "-s", "tests/enforcer/test_differential.py"],
-    "nodes, crashes and races": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
+    "changes under fire: races and kills": ["-m", "pytest", "-q", "-s", "tests/fire/test_races.py", "tests/fire/test_kills.py"],
+    "nodes": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
     "seeded bugs": ["-m", "tests.campaigns.seeds"],
     "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],
 }

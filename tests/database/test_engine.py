@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 import traceback
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +22,7 @@ from rbac.database.engine import changing, is_sqlite, open_engine, reading, tran
 from rbac.database.failures import translated
 from rbac.database.work import transaction, writing
 from rbac.errors import Conflict, Refused, StoreError
-from tests.conftest import database, execute
+from tests.conftest import database, execute, migrate
 
 ON_SQLITE = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
@@ -318,3 +319,32 @@ def test_a_pool_without_a_free_connection_says_that_the_store_is_busy(url: str) 
     with reading(engine), pytest.raises(StoreError, match="is busy with another change: try again"), reading(engine):
         raise AssertionError("not reached")
     engine.dispose()
+
+
+def test_a_change_gets_its_turn_although_others_hardly_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself looks every 0.1 s once it has waited for a while, and may miss every pause of the others."""
+    monkeypatch.setattr("rbac.database.engine.BUSY", 2)
+    migrate(url := f"sqlite:///{tmp_path / 'rbac.db'}")
+    engine, over, held = open_engine(url), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(tmp_path / "rbac.db", isolation_level=None, timeout=60)) as other:
+            while not over.is_set():
+                other.execute("BEGIN IMMEDIATE")
+                held.set()
+                time.sleep(0.12)
+                other.execute("COMMIT")
+                time.sleep(0.006)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        for _ in range(10):
+            held.clear()
+            assert held.wait(10)
+            with changing(engine) as connection:
+                connection.exec_driver_sql("SELECT 1")
+    finally:
+        over.set()
+        holder.join()
+        engine.dispose()

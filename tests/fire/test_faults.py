@@ -432,7 +432,7 @@ def test_a_few_bytes_changed_anywhere_give_no_answer_that_verify_does_not_find(p
         path.write_bytes(content)
         seen[flipped(path, seed)] += 1
 
-    print(f"\n{dict(sorted(seen.items()))}")  # noqa: T201
+    print(f"\n{dict(sorted(seen.items()))}")
     assert sum(seen.values()) == FLIPS
     assert seen["harmless"] and (seen["found"] or seen["an error"])
 
