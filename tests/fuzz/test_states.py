@@ -131,8 +131,8 @@ class Stores:
             assert {each.id: _facts(each) for each in found.organizations} == wanted, "what the file says"
             assert store.organization("bystander").revision == 1
             with rbac.connect("sqlite://") as other:
-                file.write_text(write_state(found), encoding="utf-8")
-                other.import_state(file)
+                self.file[False].write_text(write_state(found), encoding="utf-8")
+                other.import_state(self.file[False])
                 assert sorted(map(_facts, other.export_state().organizations)) == sorted(map(_facts, found.organizations)), "an export imports to the same"
         finally:
             self.used()
