@@ -16,6 +16,8 @@ Clock = Callable[[], int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = ((each.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND for each in (datetime.min, datetime.max))
+"""What can be written; an offset reaches a day further."""
 
 
 def system_clock() -> int:
@@ -31,7 +33,10 @@ def parse_instant(text: str | datetime) -> int:
         raise UnknownName(f"{text!r} is no instant: write it as 2027-01-31T12:00:00Z") from None
     if moment.tzinfo is None:
         raise UnknownName(f"{text!s} has no time zone: write it as 2027-01-31T12:00:00Z")
-    return (moment - _EPOCH) // _MICROSECOND
+    instant = (moment - _EPOCH) // _MICROSECOND
+    if not _FIRST <= instant <= _LAST:
+        raise UnknownName(f"{text!s} is outside the years 1 to 9999 of UTC")
+    return instant
 
 
 def write_instant(instant: int) -> str:

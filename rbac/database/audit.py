@@ -77,8 +77,8 @@ def entries(
     is about the old Owner and the new one.
     """
     conditions = [
-        *([audit.c.revision >= first] if first is not None else []),
-        *([audit.c.revision <= last] if last is not None else []),
+        *([audit.c.revision >= _stored(first)] if first is not None else []),
+        *([audit.c.revision <= _stored(last)] if last is not None else []),
         *([audit.c.at >= since] if since is not None else []),
         *([audit.c.at < until] if until is not None else []),
         *([audit.c.actor == actor] if actor is not None else []),
@@ -218,6 +218,11 @@ class _Walk:
         query = select(audit_change.c.revision).distinct().outerjoin_from(audit_change, audit, key)
         for row in connection.execute(query.where(audit_change.c.organization == self._organization, audit.c.revision.is_(None))):
             self.problem(f"revision {row.revision} has changes and no audit row")
+
+
+def _stored(revision: int) -> int:
+    """The nearest number that a database can compare with."""
+    return max(0, min(revision, 2**63 - 1))
 
 
 def _about(user: str) -> ColumnElement[bool]:
