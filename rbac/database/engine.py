@@ -38,9 +38,11 @@ def open_engine(url: str | Engine) -> Engine:
     if isinstance(url, Engine):
         return _adopted(url)
     address = _parsed(url)
-    if address.get_backend_name() == "sqlite":
-        return _adopted(_sqlite_engine(address))
-    return _adopted(_postgresql_engine(address))
+    make = _sqlite_engine if address.get_backend_name() == "sqlite" else _postgresql_engine
+    try:
+        return _adopted(make(address))
+    except (ArgumentError, ValueError):
+        raise StoreError("the options in the address of the store are none that its driver understands") from None
 
 
 def is_sqlite(bind: Engine | Connection) -> bool:
@@ -112,6 +114,8 @@ def _parsed(url: str) -> URL:
 
 def _sqlite_engine(address: URL) -> Engine:
     path = address.database
+    if address.query and not (path or "").startswith("file:"):  # they would be ignored, `mode=ro` too
+        raise StoreError("sqlite:///FILE takes no options: sqlite:///file:FILE?mode=ro&uri=true does")
     if not path or path == ":memory:":
         # one connection for all: a second one would see another, empty memory
         return create_engine(address, creator=lambda: _connected(":memory:", uri=False), poolclass=StaticPool)
