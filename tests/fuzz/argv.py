@@ -23,7 +23,12 @@ Line = tuple[list[str], dict[str, str]]
 USERS = ("olga", "ada", "max", "mia", "rita", "andy", "dan", "nina", "zoe", "operator")
 PROJECTS, WORKSPACES = ("p1", "p2", "p3", "p4", "p5", "p9"), ("w1", "w2", "max-sandbox", "w9")
 ADDRESSES = (*(f"project:{name}" for name in PROJECTS), *(f"workspace:{name}" for name in WORKSPACES), "organization")
-INSTANTS = ("2099-01-31T12:00:00Z", "2001-01-31T12:00:00+02:00", "2030-06-01T00:00:00.000001Z", *(each for each in mutations.NASTY_TEXTS if ":00" in each))
+INSTANTS = (
+    "2099-01-31T12:00:00Z",
+    "2001-01-31T12:00:00+02:00",
+    "2030-06-01T00:00:00.000001Z",
+    *(each for each in mutations.NASTY_TEXTS if ":00" in each),
+)
 NUMBERS = ("0", "1", "2", "7", "-1", "1.5", "9" * 19, "9" * 40, "9" * 5000, "9223372036854775807", "9223372036854775808", "\u0663", "nan")
 STORES = ("sqlite:///rbac.db", "sqlite:///other.db", "sqlite://", "sqlite:///nowhere/x.db", "sqlite:///folder", "sqlite:///policy.csv", "sqlite:///empty.db",
           "sqlite:///file:rbac.db?mode=ro&uri=true", "postgresql+psycopg://a:secret@127.0.0.1:1/x", "postgresql://[::1", "mysql://x", "sqlite:///rbac.db?timeout=x")  # fmt: skip
@@ -92,7 +97,13 @@ def _given(rng: Random, parameter: click.Parameter) -> list[str]:
     if getattr(parameter, "is_flag", False) and getattr(parameter, "_flag_needs_value", False) is False:
         return [name]
     value = _value(rng, parameter)
-    return [f"{name}={value}"] if rng.random() < 0.2 else [name] if getattr(parameter, "_flag_needs_value", False) and rng.random() < 0.5 else [name, value]
+    return (
+        [f"{name}={value}"]
+        if rng.random() < 0.2
+        else [name]
+        if getattr(parameter, "_flag_needs_value", False) and rng.random() < 0.5
+        else [name, value]
+    )
 
 
 def _value(rng: Random, parameter: click.Parameter) -> str:
@@ -101,7 +112,9 @@ def _value(rng: Random, parameter: click.Parameter) -> str:
     dice = rng.random()
     if dice < 0.8:
         return str(rng.choice(pool))
-    text = rng.choice(mutations.NASTY_TEXTS) if dice < 0.9 else mutations.plain(rng, str(rng.choice(pool))) if dice < 0.96 else rng.choice(ANY)
+    text = (
+        rng.choice(mutations.NASTY_TEXTS) if dice < 0.9 else mutations.plain(rng, str(rng.choice(pool))) if dice < 0.96 else rng.choice(ANY)
+    )
     return _harmless(text + rng.choice(("", "", "\udcff")))
 
 
@@ -117,7 +130,9 @@ def _disturb(rng: Random, words: list[str]) -> None:
         case 0:
             del words[at:]
         case 1:
-            words.insert(at, rng.choice(("--", "-", "--help", "--version", "-h", "--as", "--json", "--db", "--frob", "--org=", "--jso", "-x")))
+            words.insert(
+                at, rng.choice(("--", "-", "--help", "--version", "-h", "--as", "--json", "--db", "--frob", "--org=", "--jso", "-x"))
+            )
         case 2:
             words.insert(at, _harmless(rng.choice(mutations.NASTY_TEXTS)))
         case 3:

@@ -98,7 +98,18 @@ def _ends(rng: Random, data: bytes) -> bytes:
     return data.replace(b"\n", rng.choice((b"\r\n", b"\r", b"\n\n", b"\x0b\n", "\u2028".encode())))
 
 
-_BYTES: tuple[Callable[[Random, bytes], bytes], ...] = (_insert, _insert, _replace, _replace, _delete, _flip, _repeat, _truncate, _lines, _ends)
+_BYTES: tuple[Callable[[Random, bytes], bytes], ...] = (
+    _insert,
+    _insert,
+    _replace,
+    _replace,
+    _delete,
+    _flip,
+    _repeat,
+    _truncate,
+    _lines,
+    _ends,
+)
 _TEXT = ("utf-8", "utf-8", "utf-8", "utf-16", "utf-8-sig", "latin-1")
 
 

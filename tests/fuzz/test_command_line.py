@@ -145,7 +145,9 @@ def _run(words: list[str], environment: dict[str, str], stdin: bytes) -> Answer:
 
 def _process(words: list[str], environment: dict[str, str], stdin: bytes) -> Answer:
     variables = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-m", "rbac.cli", *words], env=variables, input=stdin, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "rbac.cli", *words], env=variables, input=stdin, capture_output=True, timeout=120, check=False
+    )
     return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
 
@@ -181,4 +183,6 @@ def test_any_command_line_ends_in_a_documented_way_and_leaves_the_store_whole(sh
 def test_every_command_is_asked_and_gets_its_global_options() -> None:
     lines = [argv.make(random.Random(f"asked {number}"))[0] for number in range(4000)]
 
-    assert {tuple(words) for words, _ in argv.COMMANDS} <= {tuple(line[start:][: len(words)]) for line in lines for start in (0, 1) for words, _ in argv.COMMANDS}
+    assert {tuple(words) for words, _ in argv.COMMANDS} <= {
+        tuple(line[start:][: len(words)]) for line in lines for start in (0, 1) for words, _ in argv.COMMANDS
+    }

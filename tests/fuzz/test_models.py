@@ -52,7 +52,9 @@ def _rewritten(rng: random.Random, matcher: str) -> str:
         return " && ".join(parts) + "\n"
     if rng.random() < 0.1:
         deep = rng.choice((10, 90, 250, 3000, 20_000))
-        grown = rng.choice(("!" * 2 * deep + parts[0], "(" * deep + parts[0] + ")" * deep, " && ".join(parts[:1] * deep), "r.sub" + ".a" * deep))
+        grown = rng.choice(
+            ("!" * 2 * deep + parts[0], "(" * deep + parts[0] + ")" * deep, " && ".join(parts[:1] * deep), "r.sub" + ".a" * deep)
+        )
         return " && ".join([grown, *parts[1:]]) + "\n"
     terms = TERMS.findall(matcher)
     for _ in range(rng.randint(1, 3)):

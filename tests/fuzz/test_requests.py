@@ -22,7 +22,11 @@ from tests.fuzz import campaign, mutations
 TEXT = {"user": str, "permission": str, "domain": str}
 MAYBE = {"target": (str, type(None)), "task": (str, type(None)), "via": str, "at_least": int}
 MEMBERS = ("olga", "ada", "max", "mia", "rita", "andy", "dan", "nina")
-DOMAINS = ("organization", *(f"workspace:{name}" for name in ("w1", "w2", "max-sandbox")), *(f"project:p{number}" for number in range(1, 6)))
+DOMAINS = (
+    "organization",
+    *(f"workspace:{name}" for name in ("w1", "w2", "max-sandbox")),
+    *(f"project:p{number}" for number in range(1, 6)),
+)
 POOLS: dict[str, list[Any]] = {
     "user": [*MEMBERS, "zoe"], "permission": [str(each) for each in Permission], "domain": [*DOMAINS, "project:p9", "workspace:w9"],
     "target": [*MEMBERS, "zoe", None], "task": ["t1", "t2", "t9", None], "via": ["ui", "api"], "at_least": [0, 1, 2],
@@ -44,7 +48,7 @@ def make(rng: random.Random) -> bytes:
         line = mutations.tree_of(rng, line, POOLS, nasty=0.5)
     text = json.dumps(line, ensure_ascii=dice < 0.7)
     if rng.random() < 0.1:
-        text = f'{text[:-1]}, {json.dumps(rng.choice(POOLS["key of "]))}: {json.dumps(rng.choice(mutations.NASTY_VALUES))}}}'
+        text = f"{text[:-1]}, {json.dumps(rng.choice(POOLS['key of ']))}: {json.dumps(rng.choice(mutations.NASTY_VALUES))}}}"
     data = text.encode("utf-8", "surrogatepass") + b"\n"
     return mutations.bytes_of(rng, data, 2) if dice > 0.75 else data
 

@@ -133,7 +133,9 @@ class Stores:
             with rbac.connect("sqlite://") as other:
                 self.file[False].write_text(write_state(found), encoding="utf-8")
                 other.import_state(self.file[False])
-                assert sorted(map(_facts, other.export_state().organizations)) == sorted(map(_facts, found.organizations)), "an export imports to the same"
+                assert sorted(map(_facts, other.export_state().organizations)) == sorted(map(_facts, found.organizations)), (
+                    "an export imports to the same"
+                )
         finally:
             self.used()
 
@@ -143,7 +145,12 @@ def _settings(organization: Any) -> Fact:
 
 
 def _facts(organization: Any) -> tuple[str, str, str, list[str]]:
-    return organization.id, organization.owner, json.dumps(settings_of(organization)), sorted(json.dumps(each) for each in facts_from(organization))
+    return (
+        organization.id,
+        organization.owner,
+        json.dumps(settings_of(organization)),
+        sorted(json.dumps(each) for each in facts_from(organization)),
+    )
 
 
 @pytest.fixture
