@@ -13,6 +13,7 @@ import time
 FULL = {
     "RBAC_HISTORIES": "1300",  # x 40 changes and 200 questions
     "RBAC_FUZZ_REQUESTS": "100000",
+    "RBAC_FUZZ_INPUTS": "1000000",
     "RBAC_LISTEN_KILLS": "50",
     "RBAC_STOCK_CASES": "20000",
 }
@@ -20,6 +21,7 @@ CAMPAIGNS = {
     "histories against the oracle": ["-m", "pytest", "-q", "-s", "tests/oracle/test_program.py"],
     "every cell against the oracle and stock Casbin": ["-m", "pytest", "-q", "-s", "tests/oracle/test_cells.py"],
     "the compiled enforcer against stock Casbin": ["-m", "pytest", "-q", "-s", "tests/enforcer/test_differential.py"],
+    "broken files, request lines and command lines": ["-m", "pytest", "-q", "-s", "tests/fuzz"],
     "nodes, crashes and races": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
     "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],
 }

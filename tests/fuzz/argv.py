@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from rbac.cli import main
+from rbac.cli.verbs import SHARED
 from rbac.vocabulary import Permission, Role
 from tests.fuzz import mutations
 
@@ -24,26 +25,48 @@ USERS = ("olga", "ada", "max", "mia", "rita", "andy", "dan", "nina", "zoe", "ope
 PROJECTS, WORKSPACES = ("p1", "p2", "p3", "p4", "p5", "p9"), ("w1", "w2", "max-sandbox", "w9")
 ADDRESSES = (*(f"project:{name}" for name in PROJECTS), *(f"workspace:{name}" for name in WORKSPACES), "organization")
 INSTANTS = (
+    *("2099-01-31T12:00:00Z", "2030-06-01T00:00:00Z") * 5,
     "2099-01-31T12:00:00Z",
     "2001-01-31T12:00:00+02:00",
     "2030-06-01T00:00:00.000001Z",
     *(each for each in mutations.NASTY_TEXTS if ":00" in each),
 )
-NUMBERS = ("0", "1", "2", "7", "-1", "1.5", "9" * 19, "9" * 40, "9" * 5000, "9223372036854775807", "9223372036854775808", "\u0663", "nan")
-STORES = ("sqlite:///rbac.db", "sqlite:///other.db", "sqlite://", "sqlite:///nowhere/x.db", "sqlite:///folder", "sqlite:///policy.csv", "sqlite:///empty.db",
-          "sqlite:///file:rbac.db?mode=ro&uri=true", "postgresql+psycopg://a:secret@127.0.0.1:1/x", "postgresql://[::1", "mysql://x", "sqlite:///rbac.db?timeout=x")  # fmt: skip
+NUMBERS = (
+    "0",
+    *("1", "2") * 4,
+    "7",
+    "-1",
+    "1.5",
+    "9" * 19,
+    "9" * 40,
+    "9" * 5000,
+    "9223372036854775807",
+    "9223372036854775808",
+    "\u0663",
+    "nan",
+)
+STORES = ("sqlite:///rbac.db", "sqlite:///other.db", "sqlite://", "sqlite:///nowhere/x.db", "sqlite:///folder", "sqlite:///policy.csv",
+    "sqlite:///empty.db",
+          "sqlite:///file:rbac.db?mode=ro&uri=true", "postgresql+psycopg://a:secret@127.0.0.1:1/x", "postgresql://[::1", "mysql://x",
+          "sqlite:///rbac.db?timeout=x")  # fmt: skip
 POLICIES = ("policy.csv", "policy.csv", "broken.csv", "HEAD", "nowhere.csv", "folder", "model.conf", "/dev/null", "caf\udce9.csv", "")
 TESTS = ("test.rbac.yaml", "broken.rbac.yaml", "folder", "empty.db", "nowhere")
 KNOWN: dict[str, tuple[str, ...]] = {
-    "user": USERS, "target": USERS, "actor": ("olga", "ada", "max", *USERS), "owner": USERS, "operator": USERS, "role": tuple(Role), "level": tuple(Role),
+    "user": USERS, "target": USERS, "actor": ("olga", "ada", "max", *USERS), "owner": USERS, "operator": USERS, "role": tuple(Role),
+    "level": tuple(Role),
     "permission": tuple(Permission), "domain": ADDRESSES, "project": (*ADDRESSES, *PROJECTS), "on": ADDRESSES, "workspace": WORKSPACES,
-    "task": ("t1", "t2", "t9"), "organization": ("beta", "acme", "gamma"), "org": ("acme", "acme", "beta"), "until": INSTANTS, "since": INSTANTS,
+    "task": ("t1", "t2", "t9"), "organization": ("beta", "acme", "gamma"), "org": ("acme", "acme", "beta"), "until": INSTANTS,
+    "since": INSTANTS,
     "moment": (*NUMBERS, *INSTANTS, "2026-11-24T12:00:00Z"), "first": NUMBERS, "last": NUMBERS, "at_least": NUMBERS, "threshold": NUMBERS,
-    "settings": ("published=true", "distribution=manual", "distribution=automatic", "show_data_manager_to=annotator,reviewer", "review_only_assigned=1",
+    "settings": ("published=true", "distribution=manual", "distribution=automatic", "show_data_manager_to=annotator,reviewer",
+    "review_only_assigned=1",
                  "plugins_enabled=false", "manual_role_management=no", "x=y", "=", "published=", "domain=x"),
-    "ticket": ("SUP-1", "[bold]", "x" * 256, "a; b"), "file": ("acme.yaml", "broken.yaml", "broken.json", "requests.jsonl", "broken.jsonl", "-", "heads.txt"),
-    "files": (*POLICIES, *TESTS), "claims_file": ("claims.yaml", "broken-claims.yaml", "nowhere"), "policy": POLICIES, "old": POLICIES, "new": POLICIES,
-    "model": ("model.conf", "model.conf", "broken.conf", "nowhere", "policy.csv"), "db": STORES, "head": ("heads.txt", "broken.heads", "acme.yaml", "-"),
+    "ticket": ("SUP-1", "[bold]", "x" * 256, "a; b"), "file": ("acme.yaml", "broken.yaml", "broken.json", "requests.jsonl",
+    "broken.jsonl", "-", "heads.txt"),
+    "files": (*POLICIES, *TESTS), "claims_file": ("claims.yaml", "broken-claims.yaml", "nowhere"), "policy": POLICIES, "old": POLICIES,
+    "new": POLICIES,
+    "model": ("model.conf", "model.conf", "broken.conf", "nowhere", "policy.csv"), "db": STORES, "head": ("heads.txt", "broken.heads",
+    "acme.yaml", "-"),
     "junit": ("out.xml", "folder", "nowhere/out.xml", "/dev/full"),
 }  # fmt: skip
 ANY = tuple(dict.fromkeys(each for pool in KNOWN.values() for each in pool))
@@ -88,32 +111,35 @@ def make(rng: Random) -> Line:
 
 def _given(rng: Random, parameter: click.Parameter) -> list[str]:
     """The words of one parameter, or none when it is left out."""
-    likely = 0.97 if parameter.required else 0.9 if parameter.name == "actor" else 0.7 if isinstance(parameter, click.Argument) else 0.12
-    if rng.random() > likely:
+    if rng.random() > _likely(parameter):
         return []
     if isinstance(parameter, click.Argument):
         return [_value(rng, parameter) for _ in range(rng.randint(1, 3) if parameter.nargs == -1 else 1)]
     name = parameter.opts[0]
-    if getattr(parameter, "is_flag", False) and getattr(parameter, "_flag_needs_value", False) is False:
+    if getattr(parameter, "is_flag", False) or (getattr(parameter, "_flag_needs_value", False) and rng.random() < 0.5):
         return [name]
-    value = _value(rng, parameter)
-    return (
-        [f"{name}={value}"]
-        if rng.random() < 0.2
-        else [name]
-        if getattr(parameter, "_flag_needs_value", False) and rng.random() < 0.5
-        else [name, value]
-    )
+    return [f"{name}={_value(rng, parameter)}"] if rng.random() < 0.2 else [name, _value(rng, parameter)]
+
+
+def _likely(parameter: click.Parameter) -> float:
+    """How often a parameter is given."""
+    if parameter.required or parameter.name == "actor":
+        return 0.97
+    return 0.8 if isinstance(parameter, click.Argument) else 0.04 if parameter in SHARED else 0.12
 
 
 def _value(rng: Random, parameter: click.Parameter) -> str:
     """Something plausible for a parameter, mostly."""
     pool: Any = parameter.type.choices if isinstance(parameter.type, click.Choice) else KNOWN.get(str(parameter.name), ANY)
     dice = rng.random()
-    if dice < 0.8:
+    if dice < 0.9:
         return str(rng.choice(pool))
     text = (
-        rng.choice(mutations.NASTY_TEXTS) if dice < 0.9 else mutations.plain(rng, str(rng.choice(pool))) if dice < 0.96 else rng.choice(ANY)
+        rng.choice(mutations.NASTY_TEXTS)
+        if dice < 0.95
+        else mutations.plain(rng, str(rng.choice(pool)))
+        if dice < 0.98
+        else rng.choice(ANY)
     )
     return _harmless(text + rng.choice(("", "", "\udcff")))
 

@@ -18,10 +18,13 @@ from tests.fuzz import campaign, mutations
 
 TEXT = PACKAGED.read_text()
 TERMS = re.compile(r"\w+(?:\.\w+)*|&&|\|\||[!=]=|\"[^\"]*\"|\S")
-EXTRA = ("&&", "||", "!", "not", "==", "!=", "in", "(", ")", "g", "kind", "holds", "r.sub", "p.sub", "r.dom", "p.dom", "p.act", "r.facts", "p.cond",
-         "p.eft", "r.sub.role", "r.facts.role", "True", "1", '""', '"*"', "[]", "{}", "lambda:", "if", "else", "eval", "regexMatch", "keyMatch",
-         "p.x", "r.x", "x", ",", ".", "**", "9" * 50, "9" * 5000, "1 <", "~", "-", "+", "@", ":=", "f\"{r}\"", "await", "*r", "'\\d'", "is", "\\")  # fmt: skip
-TRIED = 0.04
+EXTRA = ("&&", "||", "!", "not", "==", "!=", "in", "(", ")", "g", "kind", "holds", "r.sub", "p.sub", "r.dom", "p.dom", "p.act",
+    "r.facts", "p.cond",
+         "p.eft", "r.sub.role", "r.facts.role", "True", "1", '""', '"*"', "[]", "{}", "lambda:", "if", "else", "eval", "regexMatch",
+         "keyMatch",
+         "p.x", "r.x", "x", ",", ".", "**", "9" * 50, "9" * 5000, "1 <", "~", "-", "+", "@", ":=", "f\"{r}\"", "await", "*r", "'\\d'",
+         "is", "\\")  # fmt: skip
+TRIED = campaign.share("models", 0.005, least=20)
 POLICY = read_policy()
 
 

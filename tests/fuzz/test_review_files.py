@@ -39,7 +39,7 @@ for _tree in ({"claims": CLAIMS}, *TESTS):
 POOLS["claim"] += [claim for claim in CLAIMS if isinstance(claim, str)]
 WORDS = sorted({word for claim in POOLS["claim"] for word in claim.replace(",", " ,").split()})
 HEADS = [f"acme {number} {number:064x}" for number in (1, 2, 17)]
-RUN = 0.06
+RUN = campaign.share("review files", 0.06, least=20)
 
 
 def make(rng: random.Random) -> tuple[str, bytes]:
