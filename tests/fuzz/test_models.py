@@ -24,7 +24,7 @@ EXTRA = ("&&", "||", "!", "not", "==", "!=", "in", "(", ")", "g", "kind", "holds
          "keyMatch",
          "p.x", "r.x", "x", ",", ".", "**", "9" * 50, "9" * 5000, "1 <", "~", "-", "+", "@", ":=", "f\"{r}\"", "await", "*r", "'\\d'",
          "is", "\\")  # fmt: skip
-TRIED = campaign.share("models", 0.005, least=20)
+TRIED = campaign.share("models", 0.002, least=20)
 POLICY = read_policy()
 
 
