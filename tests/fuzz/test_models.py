@@ -54,7 +54,7 @@ def _rewritten(rng: random.Random, matcher: str) -> str:
         parts = [rng.choice((part, part, f"({part})", f"!(!({part}))", part.replace(" ", ""), f"{part} && {part}")) for part in parts]
         return " && ".join(parts) + "\n"
     if rng.random() < 0.1:
-        deep = rng.choice((10, 90, 250, 3000, 20_000))
+        deep = rng.choice((10, 90, 250, 3000, 3000 if rng.random() < 0.8 else 20_000))
         grown = rng.choice(
             ("!" * 2 * deep + parts[0], "(" * deep + parts[0] + ")" * deep, " && ".join(parts[:1] * deep), "r.sub" + ".a" * deep)
         )
