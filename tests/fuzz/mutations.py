@@ -151,21 +151,22 @@ def tree_of(rng: Random, tree: Any, pools: dict[str, list[Any]], *, nasty: float
 
 def _change(rng: Random, part: Any, chosen: Any, name: str, key: str, pools: dict[str, list[Any]], nasty: float) -> None:
     """Change what stands at `chosen` in a mapping or list."""
-    new = rng.choice(NASTY_VALUES) if rng.random() < nasty else _copied(rng.choice(pools.get(name) or [None]))
+    new = copied(rng.choice(NASTY_VALUES if rng.random() < nasty else pools.get(name) or [None]))
     dice = rng.random()
     if dice < 0.55:
         part[chosen] = new
     elif dice < 0.7:
         del part[chosen]
     elif isinstance(part, list):
-        part.insert(chosen, new if dice < 0.85 else part[chosen])
+        part.insert(chosen, new if dice < 0.85 else copied(part[chosen]))
     else:
         names = pools.get("key of " + key) or [""]
         other = rng.choice(NASTY_TEXTS) if rng.random() < nasty else rng.choice(names)
         part[other if dice < 0.9 else plain(rng, str(chosen))] = new if dice < 0.8 else part.pop(chosen)
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """A tree of its own: what is mutated here must not stand anywhere else."""
     return json.loads(json.dumps(value)) if isinstance(value, dict | list) else value
 
 

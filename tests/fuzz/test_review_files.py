@@ -48,7 +48,7 @@ def make(rng: random.Random) -> tuple[str, bytes]:
     if dice < 0.45:
         return "claims", _mutated(rng, {"claims": [_claim(rng) for _ in range(rng.randint(1, 3))]})
     if dice < 0.85:
-        tree = json.loads(json.dumps(rng.choice(TESTS)))
+        tree = mutations.copied(rng.choice(TESTS))
         for name in ("checks", "cells", "who_can", "can"):
             if name in tree:
                 tree[name] = rng.sample(tree[name], min(len(tree[name]), rng.randint(0, 3)))
@@ -62,7 +62,7 @@ def make(rng: random.Random) -> tuple[str, bytes]:
 def _claim(rng: random.Random) -> Any:
     claim = rng.choice(CLAIMS)
     if isinstance(claim, dict):
-        return dict(claim)
+        return mutations.copied(claim)
     words = claim.replace(",", " ,").split()
     for _ in range(rng.choice((0, 0, 1, 2))):
         words[rng.randrange(len(words)) :][:1] = []
