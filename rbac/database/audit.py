@@ -19,7 +19,7 @@ from rbac.database.chain import GENESIS, Change, Digest, canonical
 from rbac.database.heads import Head
 from rbac.database.state import FactName, State, present
 from rbac.errors import Refused
-from rbac.tables import audit, audit_change
+from rbac.tables import audit, audit_change, comparable
 from rbac.vocabulary import parse_id
 
 __all__ = ["Change", "Entry", "FactName", "Head", "State", "Verification", "entries", "present", "replay", "verify"]
@@ -78,10 +78,10 @@ def entries(
     is about the old Owner and the new one. Raises UnknownName for a name that cannot be one.
     """
     conditions = [
-        *([audit.c.revision >= _stored(first)] if first is not None else []),
-        *([audit.c.revision <= _stored(last)] if last is not None else []),
-        *([audit.c.at >= since] if since is not None else []),
-        *([audit.c.at < until] if until is not None else []),
+        *([audit.c.revision >= comparable(first)] if first is not None else []),
+        *([audit.c.revision <= comparable(last)] if last is not None else []),
+        *([audit.c.at >= comparable(since)] if since is not None else []),
+        *([audit.c.at < comparable(until)] if until is not None else []),
         *([audit.c.actor == parse_id(actor, "actor")] if actor is not None else []),
         *([_about(parse_id(user, "user"))] if user is not None else []),
         *([audit_change.c.kind == kind] if kind is not None else []),
@@ -219,11 +219,6 @@ class _Walk:
         query = select(audit_change.c.revision).distinct().outerjoin_from(audit_change, audit, key)
         for row in connection.execute(query.where(audit_change.c.organization == self._organization, audit.c.revision.is_(None))):
             self.problem(f"revision {row.revision} has changes and no audit row")
-
-
-def _stored(revision: int) -> int:
-    """The nearest number that a database can compare with."""
-    return max(0, min(revision, 2**63 - 1))
 
 
 def _about(user: str) -> ColumnElement[bool]:

@@ -91,8 +91,8 @@ def refusals(
     c = tables.refusal.c
     conditions = [
         c.organization == organization,
-        *([c.at >= since] if since is not None else []),
-        *([c.at < until] if until is not None else []),
+        *([c.at >= tables.comparable(since)] if since is not None else []),
+        *([c.at < tables.comparable(until)] if until is not None else []),
         *([c.actor == parse_id(actor, "actor")] if actor is not None else []),
     ]
     query = select(c.organization, c.at, c.actor, c.operation, c.reason).where(*conditions)
