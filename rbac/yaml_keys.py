@@ -1,4 +1,4 @@
-"""A YAML loader for files that people review: what stands there is all there is.
+"""YAML for files that people review: what stands there is all there is.
 
 PyYAML silently keeps the last of two equal keys, and a few aliases make a small file an enormous tree. Its one rule: whatever
 is wrong with a text is a YAMLError, a ValueError or a RecursionError.
@@ -32,6 +32,13 @@ class UniqueKeys(_Loader):  # type: ignore[misc]  # the C loader where there is 
                 raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+
+
+class WrittenOut(yaml.SafeDumper):
+    """SafeDumper that writes no alias, where it would for one instant that stands in two places."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _written_out(root: yaml.Node) -> None:

@@ -127,12 +127,14 @@ def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
 
 def write_state(state: StateFile, *, as_json: bool = False) -> str:
     """The text of a state file, YAML unless asked for JSON; reading it gives `state` again."""
-    plain = msgspec.to_builtins(state, builtin_types=(datetime,))
+    builtins = msgspec.to_builtins(state, builtin_types=(datetime,))
     if as_json:
         return json.dumps(msgspec.to_builtins(state), indent=2) + "\n"
     import yaml
 
-    return yaml.dump(plain, Dumper=yaml.SafeDumper, sort_keys=False, width=140)
+    from rbac.yaml_keys import WrittenOut
+
+    return yaml.dump(builtins, Dumper=WrittenOut, sort_keys=False, width=140)
 
 
 def members_of(part: WorkspaceState | ProjectState) -> Iterator[tuple[str, datetime | None]]:

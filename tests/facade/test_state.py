@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 import rbac
 from rbac.organization import Organization
-from rbac.state import read_state, write_state
+from rbac.state import StateFile, read_state, write_state
+from rbac.state.shape import Ends, OrganizationState, WorkspaceState
 from tests.conftest import ACME
 
 
@@ -169,6 +171,15 @@ def test_aliases_that_make_an_enormous_tree_of_a_small_file_are_refused_at_once(
 
     with pytest.raises(rbac.StateError, match="an alias repeats"):
         read_state(tmp_path / "a.yaml")
+
+
+def test_an_instant_that_stands_in_two_places_is_written_twice(tmp_path: Path) -> None:
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    workspace = WorkspaceState("w", members={"ben": Ends(end), "cy": Ends(end)})
+    state = StateFile([OrganizationState("a", "ben", members={"cy": "manager"}, workspaces=[workspace])])
+    (tmp_path / "a.yaml").write_text(write_state(state))
+
+    assert read_state(tmp_path / "a.yaml") == state
 
 
 def test_a_name_in_the_path_of_an_error_cannot_begin_a_line_of_its_own(tmp_path: Path) -> None:
