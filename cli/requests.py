@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from rbac.errors import UnknownName
-from rbac.text import parted
+from rbac.text import parted, plain
 
 STDIN = "-"
 
@@ -54,6 +54,8 @@ def _parse(line: bytes, place: str) -> RequestLine:
     except msgspec.ValidationError as error:
         message, where = parted(str(error))
         raise UnknownName(f"{place}: {message}{f' at `{where}`' if where else ''}") from None
+    except UnicodeEncodeError as error:
+        raise UnknownName(f"{place}: {plain(error.object)} is no name: it has half a character") from None
     except ValueError:  # Python's own, of a number
         raise UnknownName(f"{place}: a number has too many digits") from None
     except RecursionError:

@@ -105,7 +105,7 @@ def read_expectations(path: Path, open_trial: OpenTrial) -> tuple[Expectation, .
     if shape.checks or shape.who_can or shape.can:
         if shape.state is None:
             lines.wrong("has checks but no state: name a state file, or write the state here")
-        now = NOON if shape.clock is None else parse_instant(shape.clock)
+        now = NOON if shape.clock is None else _parsed(lines, ("clock",), parse_instant, shape.clock)
         trial = open_trial(shape.state, path, shape.organization, now)
         found += _Reader(lines, trial).read(shape)
     if not found:

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from rbac.errors import PolicyError, Problem
-from rbac.text import decode, parted, read_bytes
+from rbac.text import decode, parted, plain, read_bytes
 from rbac.yaml_keys import UniqueKeys
 
 _Shape = TypeVar("_Shape")
@@ -60,6 +60,8 @@ def parse_located(text: str, file: str, shape: type[_Shape]) -> tuple[_Shape, Li
         message, where = parted(str(error))
         path = tuple(int(part) if part.isascii() and part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", where))
         lines.wrong(f"{message}{' in ' + where if where else ''}", *path)
+    except UnicodeEncodeError as error:  # where there is no libyaml, which refuses it
+        lines.wrong(f"{plain(error.object)} is no name: it has half a character")
 
 
 def _load(text: str, file: str) -> tuple[Any, Lines]:

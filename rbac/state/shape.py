@@ -155,6 +155,8 @@ def _convert(data: Any, file: str) -> StateFile:
         if "RFC3339" in message:
             message = "expected an instant, as in 2027-01-31T12:00:00Z"
         raise StateError(f"{message}{hint}", file=file, path=plain(_named(data, path))) from None
+    except UnicodeEncodeError as error:
+        raise StateError(f"{plain(error.object)} is no name: it has half a character", file=file) from None
     except RecursionError:
         raise StateError("is nested too deeply", file=file) from None
 
@@ -184,7 +186,7 @@ def _named(data: Any, path: str) -> str:
     for key, value in part:
         try:
             msgspec.convert(value, kind)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             return f"{before}.{key}{after}"
     return path
 

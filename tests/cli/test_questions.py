@@ -126,6 +126,7 @@ GOOD = '{"user": "max", "permission": "data:export", "domain": "project:p1"}'
         ("{", "column 2 is no JSON: expecting property name enclosed in double quotes"),
         ("[]", "expected `object`, got `array`"),
         (f"{GOOD}\x0b", "column 69 is no JSON: extra data"),
+        (f'{GOOD[:-1]}, "\\ud800": 1}}', r"\ud800 is no name: it has half a character"),
         (f'{GOOD[:-1]}, "at_least": {"9" * 5000}}}', "a number has too many digits"),
         (f'{GOOD[:-1]}, "\\nall is well": 1}}', r"object contains unknown field `\nall is well`"),
         ('{"user": "max", "permission": "data:export"}', "object missing required field `domain`"),

@@ -145,6 +145,7 @@ def test_what_is_wrong_is_named_with_its_path_and_nothing_is_written(tmp_path: P
         ("a.json", '{"organizations": ' + "9" * 5000 + "}", "is no JSON: a number has too many digits"),
         ("a.json", '{"organizations": [}', "is no JSON"),
         ("a.json", '{"organizations": [], "organizations": []}', "stands twice"),
+        ("a.json", '{"\\ud800": 1}', r"\ud800 is no name: it has half a character"),
         ("a.json", "[" * 100_000, "nested too deeply"),
         ("a.yaml", "[" * 20_000, "is no YAML"),
         ("a.yaml", "\x00", "is no YAML"),
