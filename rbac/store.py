@@ -6,6 +6,7 @@ that the application owns. Its one rule: what is done here is the operator's and
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -196,7 +197,7 @@ class Store:
 
     def _plans(self, state: StateFile, *, update: bool) -> list[Imported]:
         path = file_of(self.context.engine)
-        there = set() if path is not None and not path.exists() else set(self.organizations())
+        there = set() if path is not None and not os.path.exists(path) else set(self.organizations())
         if not there:
             return [plan_organization(None, each, update=update) for each in state.organizations]
         with self.context.reading() as connection:

@@ -127,16 +127,16 @@ def _sqlite_engine(address: URL) -> Engine:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path):  # path.is_dir() raises for a name that is too long
         raise StoreError(f"{path} is a directory: name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise StoreError(f"there is no directory {path.parent}: make it first")
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     """A connection to a file that is there; `mode=rw` because SQLite makes an empty file of one that is not."""
     _check_file(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise StoreError(missing(str(path)))
     return _connected(f"file:{quote(str(path))}?mode=rw", uri=True)
 

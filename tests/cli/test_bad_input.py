@@ -15,6 +15,7 @@ from rbac.cli.errors import CODES, code_of
 from rbac.cli.verbs import Main
 from rbac.errors import Conflict, RBACError, StoreError
 from rbac.facts import MissingFact
+from rbac.policy import PACKAGED
 from tests.cli.conftest import Process, Rbac
 
 LONG = "x" * 300
@@ -344,3 +345,22 @@ def test_whatever_happens_inside_a_command_ends_in_a_sentence_and_a_code(
     assert (answer.exit_code, answer.stdout) == (code, "")
     assert answer.stderr.startswith(says)
     assert answer.stderr.count("\n") == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("policy diff policy.csv {}", 2),
+        ("policy test {}", 3),
+        ("policy lint {}", 3),
+        ("doctor --db sqlite:///{}", 6),
+        ("init --organization b --owner c --db sqlite:///{}", 6),
+        ("import {}", 3),
+    ],
+)
+def test_a_name_that_is_too_long_for_a_file_is_one_that_is_not_there(rbac: Rbac, here: Path, line: str, code: int) -> None:
+    (here / "policy.csv").write_bytes(PACKAGED.read_bytes())
+
+    answer = rbac(line.format("x" * 5000))
+
+    assert (answer.exit_code, answer.stdout) == (code, "")
