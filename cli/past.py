@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_DIGITS = 100  # of a number that can still be said to be none of the revisions
+
 as_of: Callable[[_Function], _Function] = click.option(
     "--as-of", "moment", metavar="REVISION|TIME", help="As it was at that revision, or at that instant (2027-01-31T12:00:00Z)."
 )
@@ -23,7 +25,8 @@ as_of: Callable[[_Function], _Function] = click.option(
 
 def then(organization: Organization, moment: str) -> Past:
     """The organization at the moment that was named: digits are a revision, everything else is an instant."""
-    return organization.as_of(int(moment) if moment.isascii() and moment.isdigit() else moment)
+    number = moment.isascii() and moment.isdigit() and len(moment) < _DIGITS
+    return organization.as_of(int(moment) if number else moment)
 
 
 def show(past: Past, session: Session | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rbac.cli import complete
+from rbac.cli import complete, output
 from rbac.cli.context import Session, current
 from rbac.cli.errors import NO
 from rbac.cli.verbs import verb, verbs
@@ -136,8 +136,11 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
         formatted = format_policy(text, str(path))
         if formatted != text and not check:
             write_text(path, formatted)
-        done = "would be reformatted" if check else "reformatted"
-        click.echo(f"{path}: {done if formatted != text else 'already laid out'}")
+        if session.json:
+            output.as_json({"file": str(path), "laid_out": formatted == text, "written": formatted != text and not check})
+        else:
+            done = "would be reformatted" if check else "reformatted"
+            click.echo(f"{path}: {done if formatted != text else 'already laid out'}")
         changed = changed or formatted != text
     _exit(check and changed)
 

@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from rbac.errors import UnknownName
+from rbac.text import parted, plain
 
 STDIN = "-"
 
@@ -44,14 +45,19 @@ def read_requests(file: str) -> Iterator[tuple[str, RequestLine]]:
 
 def _parse(line: bytes, place: str) -> RequestLine:
     try:
-        return msgspec.convert(json.loads(line.decode("utf-8").rstrip(), object_pairs_hook=_unique), RequestLine)
+        return msgspec.convert(json.loads(line.decode("utf-8").rstrip(" \t\r\n"), object_pairs_hook=_unique), RequestLine)
     except UnicodeDecodeError as error:
         raise UnknownName(f"{place}: byte {error.start + 1} is not UTF-8") from None
     except json.JSONDecodeError as error:
         said = "is empty" if not line.strip() else f"column {error.colno} is no JSON: {_lower(error.msg)}"
         raise UnknownName(f"{place}: {said}") from None
     except msgspec.ValidationError as error:
-        raise UnknownName(f"{place}: {_lower(str(error)).replace(' - at `$.', ' at `')}") from None
+        message, where = parted(str(error))
+        raise UnknownName(f"{place}: {message}{f' at `{where}`' if where else ''}") from None
+    except UnicodeEncodeError as error:
+        raise UnknownName(f"{place}: {plain(error.object)} is no name: it has half a character") from None
+    except ValueError:  # Python's own, of a number
+        raise UnknownName(f"{place}: a number has too many digits") from None
     except RecursionError:
         raise UnknownName(f"{place}: is nested too deeply") from None
 

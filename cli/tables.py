@@ -29,10 +29,10 @@ def show_matrix(session: Session, layout: str) -> None:
 
     policy = read_policy(session.policy)
     table = matrix.matrix(policy)
-    if layout == "html":
-        click.echo(html(policy), nl=False)
-    elif session.json:
+    if session.json:
         output.as_json(matrix.as_data(table))
+    elif layout == "html":
+        click.echo(html(policy), nl=False)
     elif layout != "table":
         click.echo(matrix.markdown(table) if layout == "markdown" else matrix.as_csv(table), nl=False)
     elif output.fancy():

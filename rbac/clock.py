@@ -17,9 +17,8 @@ Clock = Callable[[], int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-_LAST = 253_402_300_799_999_999  # the end of the year 9999: the database's own checks let no later one in
+_FIRST, _LAST = ((each.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND for each in (datetime.min, datetime.max))
+"""What can be written, and so what the database lets in; an offset reaches a day further."""
 
 
 def kept_instant(value: object) -> int | None:
@@ -48,7 +47,10 @@ def parse_instant(text: str | datetime) -> int:
         raise UnknownName(f"{text!r} is no instant: write it as 2027-01-31T12:00:00Z") from None
     if moment.tzinfo is None:
         raise UnknownName(f"{text!s} has no time zone: write it as 2027-01-31T12:00:00Z")
-    return (moment - _EPOCH) // _MICROSECOND
+    instant = (moment - _EPOCH) // _MICROSECOND
+    if not _FIRST <= instant <= _LAST:
+        raise UnknownName(f"{text!s} is outside the years 1 to 9999 of UTC")
+    return instant
 
 
 def write_instant(instant: int) -> str:

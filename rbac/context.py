@@ -96,7 +96,7 @@ class Context:
     def token(self, organization: str, revision: int) -> str:
         """A revision with the hash that seals it; raises StoreError when it has not been reached."""
         with waiting(self.engine, self._patience), self.reading() as connection:
-            query = select(t.audit.c.hash).where(t.audit.c.organization == organization, t.audit.c.revision == revision)
+            query = select(t.audit.c.hash).where(t.audit.c.organization == organization, t.audit.c.revision == t.comparable(revision))
             found = connection.execute(query).scalar_one_or_none()
         if found is None:
             raise StoreError(f"revision {revision} of {organization} has not been reached")

@@ -110,9 +110,14 @@ def _check(entries: dict[str, _Entry], file: str) -> Iterator[Problem]:
     }
     for letter, (wanted, why) in exact.items():
         entry = entries[letter]
-        if re.sub(r"\s", "", entry.value) != re.sub(r"\s", "", wanted):
+        if _columns(entry.value) != _columns(wanted):
             yield Problem(file, entry.line, entry.column, f"{letter} must be {wanted}: {why}")
     yield from _check_matcher(entries["m"], file)
+
+
+def _columns(value: str) -> list[str]:
+    """The values of an entry, as Casbin parts them; it knows an effect only when it is written exactly like this."""
+    return [part.strip() for part in value.split(",")]
 
 
 def _check_matcher(entry: _Entry, file: str) -> Iterator[Problem]:
@@ -122,6 +127,9 @@ def _check_matcher(entry: _Entry, file: str) -> Iterator[Problem]:
         tree = ast.parse(python, mode="eval")
     except (SyntaxError, ValueError) as error:
         yield Problem(file, entry.line, entry.column, f"the matcher is no expression: {getattr(error, 'msg', error)}")
+        return
+    except (RecursionError, MemoryError):  # how Python's parser says so, depending on what is nested
+        yield Problem(file, entry.line, entry.column, "the matcher is no expression: it is nested too deeply")
         return
     used: set[str] = set()
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}

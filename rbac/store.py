@@ -7,6 +7,7 @@ operator's and stands in the audit as such.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -213,7 +214,7 @@ class Store:
         from rbac.state import plan_organization
 
         path = file_of(self.context.engine)
-        there = set() if path is not None and not path.exists() else set(self.organizations())
+        there = set() if path is not None and not os.path.exists(path) else set(self.organizations())
         if not there:
             return [plan_organization(None, each, update=update) for each in state.organizations]
         with self.context.reading() as connection:

@@ -76,6 +76,11 @@ def _optional() -> Column[str | None]:
     return Column(_TEXT, nullable=True)
 
 
+def comparable(number: int) -> int:
+    """The nearest number that a column of numbers can be compared with, whatever was asked for."""
+    return max(-(2**63), min(number, 2**63 - 1))
+
+
 def _number(*, key: bool = False) -> Column[int]:
     return Column(BigInteger, primary_key=key, autoincrement=False, nullable=False)
 

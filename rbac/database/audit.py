@@ -19,7 +19,8 @@ from rbac.database.chain import GENESIS, Change, Digest, canonical
 from rbac.database.heads import Head
 from rbac.database.state import FactName, State, present
 from rbac.errors import Refused
-from rbac.tables import audit, audit_change
+from rbac.tables import audit, audit_change, comparable
+from rbac.vocabulary import parse_id
 
 __all__ = ["Change", "Entry", "FactName", "Head", "State", "Verification", "entries", "present", "replay", "verify"]
 
@@ -74,15 +75,15 @@ def entries(
 
     `first` and `last` are revisions, both included; `since` and `until` instants, the second excluded. `user` and `kind`
     ask about changes: revisions without such a change are left out, and so are the other changes of the rest. A transfer
-    is about the old Owner and the new one.
+    is about the old Owner and the new one. Raises UnknownName for a name that cannot be one.
     """
     conditions = [
-        *([audit.c.revision >= first] if first is not None else []),
-        *([audit.c.revision <= last] if last is not None else []),
-        *([audit.c.at >= since] if since is not None else []),
-        *([audit.c.at < until] if until is not None else []),
-        *([audit.c.actor == actor] if actor is not None else []),
-        *([_about(user)] if user is not None else []),
+        *([audit.c.revision >= comparable(first)] if first is not None else []),
+        *([audit.c.revision <= comparable(last)] if last is not None else []),
+        *([audit.c.at >= comparable(since)] if since is not None else []),
+        *([audit.c.at < comparable(until)] if until is not None else []),
+        *([audit.c.actor == parse_id(actor, "actor")] if actor is not None else []),
+        *([_about(parse_id(user, "user"))] if user is not None else []),
         *([audit_change.c.kind == kind] if kind is not None else []),
     ]
     query = _joined(organization, outer=user is None and kind is None).where(*conditions)

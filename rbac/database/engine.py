@@ -42,9 +42,11 @@ def open_engine(url: str | Engine) -> Engine:
     if isinstance(url, Engine):
         return _adopted(url)
     address = _parsed(url)
-    if address.get_backend_name() == "sqlite":
-        return _adopted(_sqlite_engine(address))
-    return _adopted(_postgresql_engine(address))
+    make = _sqlite_engine if address.get_backend_name() == "sqlite" else _postgresql_engine
+    try:
+        return _adopted(make(address))
+    except (ArgumentError, ValueError):
+        raise StoreError("the options in the address of the store are none that its driver understands") from None
 
 
 def is_sqlite(bind: Engine | Connection) -> bool:
@@ -141,6 +143,8 @@ def _parsed(url: str) -> URL:
 
 def _sqlite_engine(address: URL) -> Engine:
     path = address.database
+    if address.query and not (path or "").startswith("file:"):  # they would be ignored, `mode=ro` too
+        raise StoreError("sqlite:///FILE takes no options: sqlite:///file:FILE?mode=ro&uri=true does")
     if not path or path == ":memory:":
         return _memory_engine(address)
     if path.startswith("file:"):
@@ -166,16 +170,16 @@ def _memory_engine(address: URL) -> Engine:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    if os.path.isdir(path):  # path.is_dir() raises for a name that is too long
         raise StoreError(f"{path} is a directory: name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise StoreError(f"there is no directory {path.parent}: make it first")
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     """A connection to a file that is there; `mode=rw` because SQLite makes an empty file of one that is not."""
     _check_file(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise StoreError(missing(str(path)))
     return _connected(f"file:{quote(str(path))}?mode=rw", uri=True)
 

@@ -19,6 +19,7 @@ from rbac import tables
 from rbac.database.engine import changing
 from rbac.errors import Refused
 from rbac.text import plain
+from rbac.vocabulary import parse_id
 
 KEPT = 10_000
 """How many refusals an organization keeps; older ones go as new ones come."""
@@ -90,9 +91,9 @@ def refusals(
     c = tables.refusal.c
     conditions = [
         c.organization == organization,
-        *([c.at >= since] if since is not None else []),
-        *([c.at < until] if until is not None else []),
-        *([c.actor == actor] if actor is not None else []),
+        *([c.at >= tables.comparable(since)] if since is not None else []),
+        *([c.at < tables.comparable(until)] if until is not None else []),
+        *([c.actor == parse_id(actor, "actor")] if actor is not None else []),
     ]
     query = select(c.organization, c.at, c.actor, c.operation, c.reason).where(*conditions)
     order = c.id.desc() if newest_first else c.id

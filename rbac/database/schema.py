@@ -6,6 +6,7 @@ one leaves what was there. Alembic is imported by them alone; opening a store do
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ _LOCK = 0x5242_4143  # one migration at a time on PostgreSQL, whoever runs it
 def check(engine: Engine) -> str:
     """The epoch of a store whose schema is exactly HEAD; one statement when all is well, else StoreError says what is wrong."""
     path = file_of(engine)
-    if path is not None and not path.exists():
+    if path is not None and not os.path.exists(path):
         raise StoreError(missing(place(engine)))
     with translating(engine), engine.connect() as connection:
         try:
@@ -67,7 +68,7 @@ def create(engine: Engine) -> None:
 def upgrade(engine: Engine) -> None:
     """Bring an older store to HEAD; a current one is left alone. Raises StoreError for one that is missing, newer or not ours."""
     path = file_of(engine)
-    if path is not None and not path.exists():
+    if path is not None and not os.path.exists(path):
         raise StoreError(missing(place(engine)))
     with _migrating(engine) as connection:
         if _version(connection) not in REVISIONS:

@@ -6,6 +6,7 @@ a whole formula. Its one rule: a name that is unknown, in the file or in its sta
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def read_expectations(path: Path, open_trial: OpenTrial) -> tuple[Expectation, .
     if shape.checks or shape.who_can or shape.can:
         if shape.state is None:
             lines.wrong("has checks but no state: name a state file, or write the state here")
-        now = NOON if shape.clock is None else parse_instant(shape.clock)
+        now = NOON if shape.clock is None else _parsed(lines, ("clock",), parse_instant, shape.clock)
         trial = open_trial(shape.state, path, shape.organization, now)
         found += _Reader(lines, trial).read(shape)
     if not found:
@@ -205,7 +206,7 @@ def _parsed(lines: Lines, path: _Path, parse: Callable[..., _Value], *texts: Any
 def test_files(paths: Iterable[Path]) -> Iterator[Path]:
     """The test files named, and those in the folders named; raises PolicyError for a folder without any."""
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # path.is_dir() raises for a name that is too long
             yield path
             continue
         inside = sorted(path.rglob("*.rbac.yaml"))

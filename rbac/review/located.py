@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from rbac.errors import PolicyError, Problem
-from rbac.text import decode, read_bytes
+from rbac.text import decode, parted, plain, read_bytes
 from rbac.yaml_keys import UniqueKeys
 
 _Shape = TypeVar("_Shape")
@@ -57,9 +57,11 @@ def parse_located(text: str, file: str, shape: type[_Shape]) -> tuple[_Shape, Li
     try:
         return msgspec.convert(data, shape), lines
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at ")
-        path = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]`$]+", where))
-        lines.wrong(f"{message[:1].lower()}{message[1:]}{' in ' + where.strip('`$.') if where else ''}", *path)
+        message, where = parted(str(error))
+        path = tuple(int(part) if part.isascii() and part.isdecimal() else part for part in re.findall(r"[^.\[\]]+", where))
+        lines.wrong(f"{message}{' in ' + where if where else ''}", *path)
+    except UnicodeEncodeError as error:  # where there is no libyaml, which refuses it
+        lines.wrong(f"{plain(error.object)} is no name: it has half a character")
 
 
 def _load(text: str, file: str) -> tuple[Any, Lines]:
@@ -67,6 +69,9 @@ def _load(text: str, file: str) -> tuple[Any, Lines]:
         loader = UniqueKeys(text)
         node = loader.get_single_node()
         data = None if node is None else loader.construct_document(node)
+        places: dict[_Path, int] = {}
+        if node is not None:
+            _note(node, (), places)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -74,9 +79,6 @@ def _load(text: str, file: str) -> tuple[Any, Lines]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         told = str(error).splitlines()
         raise PolicyError([Problem(file, 1, 1, f"is no YAML: {told[0] if told else 'nested too deeply'}")]) from None
-    places: dict[_Path, int] = {}
-    if node is not None:
-        _note(node, (), places)
     return data, Lines(file, places)
 
 

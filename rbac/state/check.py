@@ -22,6 +22,7 @@ from rbac.state.shape import (
     WorkspaceState,
     members_of,
 )
+from rbac.text import plain
 from rbac.vocabulary import WORKERS, Distribution, PauseReason, Role, State, parse_id, parse_permission, parse_role
 
 
@@ -172,4 +173,4 @@ class _Checker:
             self._wrong(str(error), path)
 
     def _wrong(self, message: str, path: str) -> NoReturn:
-        raise StateError(message, file=self._file, path=path)
+        raise StateError(message, file=self._file, path=plain(path))

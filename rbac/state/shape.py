@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from rbac.errors import StateError
+from rbac.text import parted, plain
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -126,12 +127,14 @@ def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
 
 def write_state(state: StateFile, *, as_json: bool = False) -> str:
     """The text of a state file, YAML unless asked for JSON; reading it gives `state` again."""
-    plain = msgspec.to_builtins(state, builtin_types=(datetime,))
+    builtins = msgspec.to_builtins(state, builtin_types=(datetime,))
     if as_json:
         return json.dumps(msgspec.to_builtins(state), indent=2) + "\n"
     import yaml
 
-    return yaml.dump(plain, Dumper=yaml.SafeDumper, sort_keys=False, width=140)
+    from rbac.yaml_keys import WrittenOut
+
+    return yaml.dump(builtins, Dumper=WrittenOut, sort_keys=False, width=140)
 
 
 def members_of(part: WorkspaceState | ProjectState) -> Iterator[tuple[str, datetime | None]]:
@@ -147,11 +150,13 @@ def _convert(data: Any, file: str) -> StateFile:
     try:
         return msgspec.convert(data, StateFile)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        hint = ": quote it" if "Expected `str" in message and "got `str" not in message else ""
+        message, path = parted(str(error))
+        hint = ": quote it" if "expected `str" in message and "got `str" not in message else ""
         if "RFC3339" in message:
-            message = "Expected an instant, as in 2027-01-31T12:00:00Z"
-        raise StateError(f"{_lower(message)}{hint}", file=file, path=_named(data, path.strip("`").removeprefix("$."))) from None
+            message = "expected an instant, as in 2027-01-31T12:00:00Z"
+        raise StateError(f"{message}{hint}", file=file, path=plain(_named(data, path))) from None
+    except UnicodeEncodeError as error:
+        raise StateError(f"{plain(error.object)} is no name: it has half a character", file=file) from None
     except RecursionError:
         raise StateError("is nested too deeply", file=file) from None
 
@@ -170,14 +175,18 @@ def _named(data: Any, path: str) -> str:
     if not open_key:
         return path
     part = data
-    for name in re.findall(r"[A-Za-z_]+|\d+", before):
-        part = part[int(name)] if name.isdecimal() else part[name]
+    try:
+        for name in re.findall(r"[A-Za-z_]+|[0-9]+", before):
+            part = part[int(name)] if name.isdecimal() else part[name]
+        part = part.items()
+    except (LookupError, TypeError, AttributeError):  # an unknown key that looks like a path of msgspec's
+        return path
     field = before.rpartition(".")[2]
     kind = _VALUES.get(field, Ends | None if "workspaces" in before else str | MemberState)
-    for key, value in part.items():
+    for key, value in part:
         try:
             msgspec.convert(value, kind)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             return f"{before}.{key}{after}"
     return path
 
@@ -198,6 +207,8 @@ def _parse_json(text: str, file: str) -> Any:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise StateError(f"{error.lineno}:{error.colno}: is no JSON: {_lower(error.msg)}", file=file) from None
+    except ValueError:  # Python's own, of a number
+        raise StateError("is no JSON: a number has too many digits", file=file) from None
     except RecursionError:
         raise StateError("is nested too deeply", file=file) from None
 

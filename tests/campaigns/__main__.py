@@ -15,6 +15,7 @@ FULL = {
     "RBAC_MACHINE_EXAMPLES": "300",  # x 30 steps, and a tenth of it on PostgreSQL
     "RBAC_FAULT_FLIPS": "1000",
     "RBAC_FUZZ_REQUESTS": "100000",
+    "RBAC_FUZZ_INPUTS": "1000000",
     "RBAC_LISTEN_KILLS": "50",
     "RBAC_RACE_OPERATIONS": "640",  # x 8 processes, on each database
     "RBAC_RACE_WRITES": "10",  # x 32 writers
@@ -29,6 +30,7 @@ CAMPAIGNS = {
     "the compiled enforcer against stock Casbin": ["-m", "pytest", "-q", "-s", "tests/enforcer/test_differential.py"],
     "changes under fire: races and kills": ["-m", "pytest", "-q", "-s", "tests/fire/test_races.py", "tests/fire/test_kills.py"],
     "nodes": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
+    "broken files, request lines and command lines": ["-m", "pytest", "-q", "-s", "tests/fuzz"],
     "seeded bugs": ["-m", "tests.campaigns.seeds"],
     "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],
 }

@@ -39,6 +39,9 @@ def test_the_audit_says_who_did_what_when_and_under_which_ticket(changed: Rbac) 
     [
         ("", [1, 2, 3, 4]),
         ("--first 2 --last 3", [2, 3]),
+        (f"--first -{'9' * 40} --last {'9' * 40}", [1, 2, 3, 4]),
+        (f"--first {'9' * 19}", []),
+        ("--since 0001-01-01T00:00:00Z --until 9999-12-31T23:59:59.999999Z", [1, 2, 3, 4]),
         ("--actor max", [3]),
         ("--user rita --first 2", [3]),
         ("--kind owner", [4]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from rbac.cli.errors import CODES, code_of
 from rbac.cli.verbs import Main
 from rbac.errors import Conflict, RBACError, StoreError
 from rbac.facts import MissingFact
+from rbac.policy import PACKAGED
 from tests.cli.conftest import Process, Rbac
 
 LONG = "x" * 300
@@ -48,6 +50,12 @@ USAGE = [
     ("grant andy reviewer --on project:p1 --until tomorrow --as max", "'tomorrow' is no instant: write it as 2027-01-31T12:00:00Z"),
     ("grant andy reviewer --on project:p1 --until 2099-01-31T12:00:00 --as max", "2099-01-31T12:00:00 has no time zone"),
     ("grant andy reviewer --on project:p1 --until 2001-01-31T12:00:00Z --as max", "2001-01-31T12:00:00Z is in the past"),
+    ("grant andy reviewer --on project:p1 --until 9999-12-31T23:59:59-00:01 --as max", "9999-12-31T23:59:59-00:01 is outside the years"),
+    ("audit --since 0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00+23:59 is outside the years 1 to 9999 of UTC"),
+    ("check max data:export project:p1 --as-of 0001-01-01T00:00:00+00:01", "0001-01-01T00:00:00+00:01 is outside the years"),
+    (f"check max data:export project:p1 --as-of {'9' * 40}", f"acme has no revision {'9' * 40}"),
+    (f"check max data:export project:p1 --as-of {'9' * 5000}", f"'{'9' * 5000}' is no instant"),
+    (f"check max data:export project:p1 --at-least {'9' * 5000}", "invalid value for '--at-least'"),
     ("revoke andy --as max", "missing option '--on'"),
     ("assign andy t2 project:p2 --as max", "say what for: --annotator or --reviewer"),
     ("assign andy t2 workspace:w1 --annotator --as max", "tasks are in projects: write project:ID, not workspace:w1"),
@@ -71,6 +79,9 @@ USAGE = [
     ("transfer-ownership ada --ticket SUP-1 --operator 'Bj\u00f6rn'", "'Bj\u00f6rn' cannot be the id of an operator"),
     ("init --organization 'a/b' --owner olga", "'a/b' cannot be the id of an organization"),
     ("init --organization beta", "missing option '--owner'"),
+    ("audit --actor 'm x'", "'m x' cannot be the id of an actor"),
+    ("audit --refused --actor \udcff", r"'\udcff' cannot be the id of an actor"),
+    ("audit --user \udcff", r"'\udcff' cannot be the id of a user"),
     ("audit --since yesterday", "'yesterday' is no instant"),
     ("audit --kind marriage", "invalid value for '--kind'"),
     ("audit --first one", "invalid value for '--first'"),
@@ -85,7 +96,7 @@ USAGE = [
 ]
 
 
-@pytest.mark.parametrize(("line", "says"), USAGE, ids=[line.replace(LONG, "long") for line, _ in USAGE])
+@pytest.mark.parametrize(("line", "says"), USAGE, ids=[re.sub("x{300}|9{5000}", "long", line) for line, _ in USAGE])
 def test_a_mistake_in_the_command_line_exits_2_and_changes_nothing(rbac: Rbac, here: Path, line: str, says: str) -> None:
     before = (here / "rbac.db").read_bytes()
 
@@ -252,6 +263,8 @@ def test_a_store_that_cannot_be_used_exits_6_and_is_left_as_it_was(rbac: Rbac, h
         ("sqlite:///nowhere/rbac.db", "there is no directory nowhere: make it first"),
         ("''", "the address of the store is no URL: write sqlite:///FILE or postgresql+psycopg://..."),
         ("rbac.db", "the address of the store is no URL: write sqlite:///FILE or postgresql+psycopg://..."),
+        ("sqlite:///rbac.db?mode=ro", "sqlite:///FILE takes no options"),
+        ("'sqlite:///file:rbac.db?uri=true&timeout=x'", "the options in the address of the store are none that its driver understands"),
         ("mysql://localhost/x", "a store in 'mysql' is not supported"),
         ("postgresql+psycopg://olga:secret@127.0.0.1:1/x", "cannot reach postgresql+psycopg://olga:***@127.0.0.1:1/x"),
     ],
@@ -332,3 +345,22 @@ def test_whatever_happens_inside_a_command_ends_in_a_sentence_and_a_code(
     assert (answer.exit_code, answer.stdout) == (code, "")
     assert answer.stderr.startswith(says)
     assert answer.stderr.count("\n") == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("policy diff policy.csv {}", 2),
+        ("policy test {}", 3),
+        ("policy lint {}", 3),
+        ("doctor --db sqlite:///{}", 6),
+        ("init --organization b --owner c --db sqlite:///{}", 6),
+        ("import {}", 3),
+    ],
+)
+def test_a_name_that_is_too_long_for_a_file_is_one_that_is_not_there(rbac: Rbac, here: Path, line: str, code: int) -> None:
+    (here / "policy.csv").write_bytes(PACKAGED.read_bytes())
+
+    answer = rbac(line.format("x" * 5000))
+
+    assert (answer.exit_code, answer.stdout) == (code, "")

@@ -120,6 +120,11 @@ def test_the_matrix_in_json_has_marks_and_footnotes_apart(rbac: Rbac, empty: Pat
     assert data["footnotes"]["4"] == "For their own work/history"
 
 
+@pytest.mark.parametrize("layout", ["table", "markdown", "csv", "html"])
+def test_json_counts_more_than_a_format(rbac: Rbac, empty: Path, layout: str) -> None:
+    assert rbac(f"matrix --json --format {layout}").stdout == rbac("matrix --json").stdout
+
+
 # -- one member ------------------------------------------------------------------------------------------------------------
 
 

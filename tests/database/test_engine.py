@@ -135,6 +135,10 @@ def test_a_child_of_fork_uses_no_connection_of_its_parent(acme: Engine) -> None:
         ("mysql://root:hunter2@localhost/rbac", "a store in 'mysql' is not supported: write sqlite:///FILE or postgresql+psycopg://..."),
         ("postgresql+asyncpg://root:hunter2@localhost/rbac", "a store in 'postgresql+asyncpg' is not supported"),
         ("postgresql://root:hunter2@localhost:nan/rbac", "the address of the store is no URL"),
+        ("postgresql://root:hunter2@/rbac?host=a&host=b:x", "the options in the address of the store are none that its driver understands"),
+        ("sqlite:///file:rbac.db?uri=true&timeout=x", "the options in the address of the store are none that its driver understands"),
+        ("sqlite:///rbac.db?mode=ro", "sqlite:///FILE takes no options: sqlite:///file:FILE?mode=ro&uri=true does"),
+        ("sqlite://?timeout=x", "sqlite:///FILE takes no options"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_a_store_error(address: str, sentence: str) -> None:

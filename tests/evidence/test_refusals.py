@@ -137,6 +137,8 @@ def test_refusals_are_filtered(acme: Organization, clock: Clock) -> None:
     assert [each.at for each in acme.refusals(since=second)] == [second, third]
     assert [each.at for each in acme.refusals(until=second)] == [first]
     assert [each.at for each in acme.refusals(newest_first=True)] == [third, second, first]
+    assert [each.at for each in acme.refusals(since=-(10**30), until=10**30)] == [first, second, third]
+    assert [each.revision for each in acme.audit(since=-(10**30), until=10**30, first=-(10**30), last=10**30)] == [1]
 
 
 def test_a_refusal_that_cannot_be_recorded_is_the_same_refusal(

@@ -6,6 +6,7 @@ import copy
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import rbac
 from rbac.database.work import writing
 from rbac.ledger import write
 from rbac.organization import Organization
-from rbac.state import read_state, write_state
+from rbac.state import StateFile, read_state, write_state
+from rbac.state.shape import Ends, OrganizationState, WorkspaceState
 from tests.conftest import ACME
 
 
@@ -124,6 +126,7 @@ def test_an_update_never_changes_the_owner(store: rbac.Store) -> None:
         ("workspaces.0.projects.0.project_roles", {"zoe": "reviewer"}, "project_roles.zoe", "no member"),
         ("workspaces.0.projects.0.paused", {"rita": "tired"}, "paused.rita", "unknown reason 'tired'"),
         ("workspaces.0.projects.0.paused", {"andy": "manual", "rita": {"until": "1 May"}}, "paused.rita.until", "expected an instant"),
+        ("workspaces.0.members", {"rita": {"until": "9999-12-31T23:59:59-00:01"}}, "members.rita.until", "outside the years 1 to 9999"),
         ("workspaces.0.projects.0.tasks", {"t 1": None}, "tasks", "cannot be the id of a task"),
         ("workspaces.0.projects.1.tasks", {"t1": {"annotators": ["zoe"]}}, "tasks.t1.annotators", "no member"),
         ("workspaces.0.projects.1.tasks", {"t1": {"anotators": ["andy"]}}, "tasks", "unknown field"),
@@ -149,9 +152,24 @@ def test_what_is_wrong_is_named_with_its_path_and_nothing_is_written(tmp_path: P
         ("a.yaml", "", "expected `object`, got `null`"),
         ("a.yaml", "organizations:\n  - {id: 7, owner: olga}\n", "expected `str`, got `int`: quote it"),
         ("a.yaml", "!!python/object:os.system {}", "is no YAML"),
-        ("a.yaml", "a: &a [*a]", "contains unknown field"),
+        ("a.yaml", "a: &a [*a]", "1:4: is no YAML: an alias repeats what stands here: write it out"),
+        ("a.yaml", "organizations: [&o {id: a, owner: b}, *o]", "1:17: is no YAML: an alias repeats what stands here: write it out"),
+        ("a.yaml", "organizations:\n  - <<: {id: a}\n    owner: b\n", "2:5: is no YAML: a merge with <<: write it out"),
+        ("a.yaml", "organizations: !!bool maybe", "is no YAML: a value is not what its tag says"),
+        ("a.yaml", "organizations: !!int ''", "is no YAML: a value is not what its tag says"),
+        ("a.yaml", "organizations: !!timestamp soon", "is no YAML: a value is not what its tag says"),
+        ("a.yaml", '"\\n": 1\n', r"contains unknown field `\n`"),
+        ("a.yaml", '"x - at `$[...].y": 1\n', "object contains unknown field"),
+        (
+            "a.yaml",
+            "organizations: [{id: a, owner: b, members: {1: manager}}]",
+            "organizations[0].members: expected `str`, got `int`: quote it",
+        ),
+        ("a.json", '{"organizations": [{"id": "a", "owner": "b", "members": {"c\\nd": 5}}]}', r"organizations[0].members.c\nd: expected"),
+        ("a.json", '{"organizations": ' + "9" * 5000 + "}", "is no JSON: a number has too many digits"),
         ("a.json", '{"organizations": [}', "is no JSON"),
         ("a.json", '{"organizations": [], "organizations": []}', "stands twice"),
+        ("a.json", '{"\\ud800": 1}', r"\ud800 is no name: it has half a character"),
         ("a.json", "[" * 100_000, "nested too deeply"),
         ("a.yaml", "[" * 20_000, "is no YAML"),
         ("a.yaml", "\x00", "is no YAML"),
@@ -167,6 +185,34 @@ def test_a_file_that_is_no_state_file_is_one_sentence(tmp_path: Path, name: str,
 
     assert says in str(caught.value)
     assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_aliases_that_make_an_enormous_tree_of_a_small_file_are_refused_at_once(tmp_path: Path) -> None:
+    tasks = ", ".join(["t0: &t {annotators: []}", *(f"t{number}: *t" for number in range(1, 100))])
+    projects = ", ".join([f"&p {{id: p, tasks: {{{tasks}}}}}", *["*p"] * 100])
+    workspaces = ", ".join([f"&w {{id: w, projects: [{projects}]}}", *["*w"] * 100])
+    (tmp_path / "a.yaml").write_text(f"organizations: [&o {{id: o, owner: u, workspaces: [{workspaces}]}}{', *o' * 100}]\n")
+
+    with pytest.raises(rbac.StateError, match="an alias repeats"):
+        read_state(tmp_path / "a.yaml")
+
+
+def test_an_instant_that_stands_in_two_places_is_written_twice(tmp_path: Path) -> None:
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    workspace = WorkspaceState("w", members={"ben": Ends(end), "cy": Ends(end)})
+    state = StateFile([OrganizationState("a", "ben", members={"cy": "manager"}, workspaces=[workspace])])
+    (tmp_path / "a.yaml").write_text(write_state(state))
+
+    assert read_state(tmp_path / "a.yaml") == state
+
+
+def test_a_name_in_the_path_of_an_error_cannot_begin_a_line_of_its_own(tmp_path: Path) -> None:
+    wrong = changed("workspaces.0.projects.0.paused", {"x\nrbac: all is well": "manual"})
+
+    with pytest.raises(rbac.StateError, match=r"paused\.x\\nrbac: all is well: ") as caught, rbac.connect("sqlite://") as store:
+        store.import_state(wrong)
+
     assert "\n" not in str(caught.value)
 
 

@@ -19,6 +19,7 @@ import rbac
 from rbac.clock import parse_instant
 from rbac.database.chain import iso
 from rbac.organization import Organization
+from rbac.records import ends_of
 from tests.conftest import Clock
 from tests.fire.looking import Eyes, look, outside
 from tests.oracle import ROLES
@@ -177,7 +178,7 @@ def counter(acme: Organization, user: str = "andy") -> int:
     """What the counter of a user stands at."""
     member = acme.member(user)
     assert member is not None
-    until = member.workspaces["w1"]
+    until = ends_of(member.workspaces)["w1"]
     return 0 if until is None else until // 1_000_000 - BASE
 
 

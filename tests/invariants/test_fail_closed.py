@@ -68,6 +68,10 @@ def test_a_name_that_is_none_is_an_error_and_no_answer(
 def test_a_revision_that_has_not_been_reached_is_an_error_and_no_answer(acme: Organization) -> None:
     with pytest.raises(rbac.StoreError, match="has not been reached"):
         acme.can("olga", "billing:configure", at_least=99)
+    with pytest.raises(rbac.StoreError, match="has not been reached"):
+        acme.can("olga", "billing:configure", at_least=10**30)
+    with pytest.raises(rbac.StoreError, match="has not been reached"):
+        acme.token(10**30)
 
 
 def test_an_organization_that_is_not_there_is_a_no(store: rbac.Store) -> None:

@@ -31,6 +31,9 @@ TEXT = PACKAGED.read_text()
         ("m = (", "m = ((", "the matcher is no expression"),
         ("r = sub, dom, obj, act, facts", "r = sub, dom, obj, act", "r must be sub, dom, obj, act, facts"),
         ("g = _, _, _", "g = _, _", "g must be _, _, _"),
+        ("r = sub, dom", "r = s ub, dom", "r must be sub, dom, obj, act, facts"),
+        ("p.eft == deny", "p.eft = = deny", "e must be some(where (p.eft == allow)) && !some(where (p.eft == deny))"),
+        ("some(where (", "some(where(", "e must be some(where (p.eft == allow)) && !some(where (p.eft == deny))"),
         ("g = _, _, _", "g = _, _, _\ng2 = _, _", "unknown key 'g2'"),
         ("g = _, _, _", "g = _, _, _ # roles", "a comment behind a line"),
         ("[role_definition]\ng = _, _, _\n", "", "section [role_definition] with g = ... is missing"),
@@ -43,6 +46,16 @@ def test_a_model_that_would_decide_something_else_is_refused_when_it_is_loaded(o
         parse_model(TEXT.replace(old, new))
 
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "grown",
+    ["!" * 5000 + "r.sub", "!" * 300_000 + "r.sub", "r.sub" + ".a" * 5000, "(" * 5000 + "r.sub" + ")" * 5000],
+    ids=["not", "very often not", "attributes", "parentheses"],
+)
+def test_a_matcher_that_is_nested_beyond_measure_is_refused_like_any_other(grown: str) -> None:
+    with pytest.raises(PolicyError, match=r"mine\.conf:\d+:5: the matcher is no expression: .*nested"):
+        parse_model(TEXT.replace("m = ", f"m = {grown} && "), "mine.conf")
 
 
 @pytest.mark.parametrize("shortcut", ["1 == 1 || ", 'r.sub == "user:u" || ', "!"])

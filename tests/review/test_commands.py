@@ -107,6 +107,18 @@ def test_lint_exits_1_for_findings_and_0_without(here: Path) -> None:
     assert json.loads(rbac("policy", "lint", "wider.csv", "--json").stdout)["findings"][0]["rule"] == "worker-configures"
 
 
+def test_fmt_in_json_is_one_object_a_file(here: Path) -> None:
+    assert rbac("policy", "fmt").exit_code == 0
+    (here / "other.csv").write_text((here / "policy.csv").read_text().replace(",   ", ","))
+
+    answer = rbac("policy", "fmt", "policy.csv", "other.csv", "--json")
+
+    assert [json.loads(line) for line in answer.stdout.splitlines()] == [
+        {"file": "policy.csv", "laid_out": True, "written": False},
+        {"file": "other.csv", "laid_out": False, "written": True},
+    ]
+
+
 def test_lint_fix_writes_what_fmt_would_write(here: Path) -> None:
     untidy = SHIPPED.replace(", allow", ",allow").replace("# 14. Export data", "# 14. Export of data")
     Path("policy.csv").write_text(untidy)

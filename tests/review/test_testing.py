@@ -22,6 +22,8 @@ state:
     - {id: acme, owner: olga, members: {max: manager, andy: annotator}, workspaces: [{id: w1, created_by: max}]}
 """
 
+CHECK = "checks:\n  - {user: andy, in: organization, may: api:access}\n"
+
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -125,6 +127,7 @@ def test_the_outcomes_as_junit(shipped: Policy, read: Read, written: Path) -> No
         (STATE + "checks:\n  - {user: andy, in: workspace:w1, may: workspace:view, with: {task: t1}}\n", "x.rbac.yaml:7:1: a task is"),
         (STATE + "checks:\n  - {user: andy, in: workspace:w1}\n", "x.rbac.yaml:7:1: expects nothing: write may or may_not"),
         (STATE + "who_can:\n  - {permission: api:access, in: organization, users: [zoe]}\n", "x.rbac.yaml:7:1: zoe is no member"),
+        (STATE.replace("2026-11-24T12:00:00Z", "0001-01-01T00:00:00+23:59") + CHECK, "x.rbac.yaml:2:1: 0001-01-01 00:00:00+23:59 is"),
         ("clock: 2026-11-24T12:00:00\ncells: []\n", "x.rbac.yaml:1:1: expected `datetime`"),
     ],
 )  # fmt: skip
