@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -98,8 +99,10 @@ def test_unknown_names_leave_nothing_behind(file_store: rbac.Store) -> None:
     ask(range(300))
     tracemalloc.start()
     ask(range(300, 400))
+    gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     ask(range(400, 1000))
+    gc.collect()  # garbage is not kept
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 

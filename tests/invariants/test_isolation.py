@@ -58,7 +58,7 @@ def test_memberships_of_equal_ids_in_two_organizations_never_meet(acme: Organiza
     assert acme.can("andy", "workspace:view", "workspace:w1")
     member = twin.member("andy")
 
-    assert member is not None and (member.workspaces, member.projects, member.project_roles, member.pauses) == ({}, {}, {}, {})
+    assert member is not None and (member.workspaces, member.projects, member.project_roles, member.pauses) == ((), (), {}, {})
     acme.acting("max").pause("rita", "project:p1")
     assert [each.member("rita").pauses.keys() for each in (acme, twin)] == [{"p1"}, set()]  # type: ignore[union-attr]
 
