@@ -8,12 +8,15 @@ signature, and whatever has more to it than user, permission and domain is asked
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from types import CodeType
 from typing import Any
 
 from rbac.deciding import Decider
-from rbac.directory import ASSIGNED, Source
+from rbac.directory import Source
+from rbac.facts import VALUES
 from rbac.questions import decide
-from rbac.records import Instant, MemberRecord, ProjectRecord, among
+from rbac.records import Instant, ProjectRecord, among
 from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State
 
 Signature = Callable[[ProjectRecord], Any]
@@ -46,40 +49,49 @@ def decide_many(decider: Decider, source: Source, organization: str, requests: S
     return decisions
 
 
+READ: dict[str, str] = {
+    "created_project": "user == place.created_by",
+    "created_workspace": "user == place.workspace_created_by",
+    "project_member": "place.id in projects if few else among(projects, place.id, now)",
+    "workspace_member": "place.workspace in workspaces if few else among(workspaces, place.workspace, now)",
+    "paused": "place.id in pauses and ((until := pauses[place.id][1]) is None or until > now)",
+    "role": "role_in(place, now) is reviewer",  # or the other one a member can have there
+    "personal": "place.personal",
+    "published": "place.published",
+    "distribution": "place.distribution is manual",  # one of two: by identity, since an Enum is slow to hash
+    "show_data_manager_to": "place.show_data_manager_to",
+    "review_only_assigned": "place.review_only_assigned",
+    "assigned_as_annotator": "assigned(member, place)",
+    "assigned_as_reviewer": "assigned(member, place)",
+}
+"""What a project changes of each fact that a condition may read; every other fact is the same in all of them."""
+
+_SAME = frozenset(VALUES) - READ.keys()
+"""Facts about the organization, and about a target and a task that nobody named."""
+
+
 def _signature(decider: Decider, source: Source, user: str, permission: str, now: Instant) -> Signature | None:
-    """What tells two projects apart for a user; None where questions are better asked one by one."""
+    """What tells two projects apart for a user, in the facts that the lines read; None where questions are better asked one by one."""
     asked, member = Permission.named(permission), source.member(user)
     if asked is None or asked.kind is not Kind.PROJECT or member is None or member.state is not State.ACTIVE:
         return None
-    with_tasks = {role for role in Role if not ASSIGNED.isdisjoint(decider.policy.reads[role, asked])}
-    varies = member.role in WORKERS or member.role in with_tasks
-    return _varying(source, member, with_tasks, now) if varies else _plain(member, now)
+    roles = WORKERS if member.role in WORKERS else {member.role}
+    read = {fact for role in roles for fact in decider.policy.reads[role, asked]}  # type: ignore[index]
+    if member.role in WORKERS:
+        read.add("role")  # which decides what is read, too
+    else:
+        read.discard("role")
+    projects, workspaces = member.projects, member.workspaces
+    names = {
+        "member": member, "user": member.user, "projects": projects, "workspaces": workspaces, "pauses": member.pauses, "now": now,
+        "few": type(projects) is type(workspaces) is tuple, "among": among, "role_in": member.role_in, "reviewer": Role.REVIEWER,
+        "manual": Distribution.MANUAL, "assigned": source.assigned,
+    }  # fmt: skip
+    return eval(_written(frozenset(read - _SAME)), names)  # type: ignore[no-any-return]
 
 
-def _plain(member: MemberRecord, now: Instant) -> Signature:
-    """For a manager or above, whom neither project role nor tasks concern. Every fact of `RecordedFacts` that a project changes."""
-    user, workspaces, projects, pauses = member.user, member.workspaces, member.projects, member.pauses
-    few = type(projects) is type(workspaces) is tuple
-    manual = Distribution.MANUAL  # one of two: by identity, since an Enum is slow to hash
-
-    def signature(place: ProjectRecord) -> Any:
-        name, home = place.id, place.workspace
-        return (
-            user == place.created_by, user == place.workspace_created_by,
-            name in projects if few else among(projects, name, now), home in workspaces if few else among(workspaces, home, now),
-            name in pauses and ((until := pauses[name][1]) is None or until > now),
-            place.personal, place.published, place.distribution is manual, place.show_data_manager_to, place.review_only_assigned,
-        )  # fmt: skip
-
-    return signature
-
-
-def _varying(source: Source, member: MemberRecord, with_tasks: set[Role], now: Instant) -> Signature:
-    """Also the role in force there, and whether they have a task there where the lines for that role ask."""
-    plain, reviewer = _plain(member, now), Role.REVIEWER  # or the other one a member can have
-
-    def signature(place: ProjectRecord) -> Any:
-        role = member.role_in(place, now)
-        return plain(place), role is reviewer, source.assigned(member, place) if role in with_tasks else None
-
-    return signature
+@cache
+def _written(read: frozenset[str]) -> CodeType:
+    """The function that looks at these facts of a project, and at no other."""
+    looks = dict.fromkeys(look for fact, look in READ.items() if fact in read)
+    return compile(f"lambda place: ({''.join(f'({look}), ' for look in looks)})", "<signature of a project>", "eval")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import rbac
+from rbac.facts import VALUES
+from rbac.many import READ
 from rbac.organization import Organization
 from rbac.vocabulary import Permission, Via
 
@@ -40,6 +42,8 @@ def test_what_is_set_and_given_on_one_project_tells_it_from_others(acme: Organiz
     ada.grant("andy", "reviewer", on="project:p2")
     ada.pause("rita", "project:p1")
     ada.configure("project:p4", distribution="manual")
+    ada.configure("project:p1", show_data_manager_to=["annotator"])
+    ada.configure("project:p2", review_only_assigned=True, show_data_manager_to=["reviewer"])
     asked = _every_question()
 
     many = acme.check_many(asked)
@@ -64,3 +68,19 @@ def test_with_another_model_every_question_is_asked_by_itself(url: str, acme: Or
     with rbac.connect(url, model=model) as store:
         asked = [rbac.Request("ada", "project:update", f"project:{name}") for name in ("p2", "p3")]
         assert [bool(each) for each in store.organization("acme").check_many(asked)] == [True, True]
+
+
+def test_a_fact_that_no_signature_looks_at_is_the_same_in_every_project(acme: Organization) -> None:
+    ada = acme.acting("ada")
+    ada.grant("andy", "reviewer", on="project:p2")
+    ada.pause("rita", "project:p1")
+    ada.configure("project:p4", distribution="manual", show_data_manager_to=["annotator"], review_only_assigned=True)
+    told_apart = set()
+
+    for user in ("olga", "max", "mia", "rita", "andy"):
+        facts = [acme.look(user, "labeling:access", f"project:p{number}")[1].known.facts for number in range(1, 6)]
+        for name in VALUES:
+            told_apart |= {name} if len({repr(getattr(each, name)) for each in facts}) > 1 else set()
+
+    assert {"created_project", "workspace_member", "paused", "role", "published", "distribution"} < told_apart
+    assert told_apart <= READ.keys()
