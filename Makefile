@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test browser check format campaign bench clean
+.PHONY: demo test browser check format campaign bench scale clean
 
 demo: .venv/.installed
 	@$(BIN)/rbac demo
@@ -34,6 +34,9 @@ campaign: .venv/.dev
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks --write
+
+scale: .venv/.dev
+	$(BIN)/python -m benchmarks.scale --write
 
 clean:
 	rm -rf .venv *.egg-info build dist

@@ -45,7 +45,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> None:
     show.table(
         "decision", ("us a decision", *(f"{name} median" for name in costs), *(f"{name} p99" for name in costs)), _costs(chosen, costs)
     )
-    show.table("ratios", ("times if/else", *costs, f"stock (workaround) over it, {list(costs)[-1]}"), _ratios(chosen, costs))
+    show.table("ratios", ("times if/else", *costs, f"stock (workaround) over it, {_last(costs)}"), _ratios(chosen, costs))
     if len(sizes) > 1:
         show.table("growth", ("engine", "us more at the largest", "times if/else"), _growth(chosen, costs))
     middle = min(sizes, key=lambda size: abs(size.users - SIZES["L" if not quick else "M"].users))
@@ -107,6 +107,11 @@ def _ratios(chosen: list[Engine], costs: dict[str, dict[str, Cost]]) -> list[tup
         ratios = [f"{cost[name].median / cost[base].median:.2f}" if name in cost and base in cost else "-" for cost in costs.values()]
         rows.append((name, *ratios, f"{last[stock].median / last[name].median:.0f}" if name in last else "-"))
     return rows
+
+
+def _last(costs: dict[str, dict[str, Cost]]) -> str:
+    """The largest size that stock Casbin was asked at."""
+    return next((name for name, cost in reversed(costs.items()) if "stock with workaround" in cost), "-")
 
 
 def _growth(chosen: list[Engine], costs: dict[str, dict[str, Cost]]) -> list[tuple[str, ...]]:

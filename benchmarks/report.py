@@ -1,4 +1,4 @@
-"""Tables on the terminal and between the markers of docs/performance.md, and the picture beside it."""
+"""Tables on the terminal and between the markers of a page in docs/, and the picture beside docs/performance.md."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PAGE, PICTURE = DOCS / "performance.md", DOCS / "performance.svg"
 class Report:
     """Where results go; lives as long as one run. With `write` they are kept, else only printed."""
 
-    def __init__(self, *, write: bool) -> None:
-        self._write = write
+    def __init__(self, *, write: bool, page: Path = PAGE) -> None:
+        self._write, self._page = write, page
 
     def table(self, name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table, and keep it between its markers."""
@@ -22,8 +22,8 @@ class Report:
         text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         print(text, "\n", flush=True)
         if self._write:
-            page, marked = PAGE.read_text(), rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-            PAGE.write_text(re.sub(marked, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL))
+            page, marked = self._page.read_text(), rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+            self._page.write_text(re.sub(marked, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL))
 
     def plot(self, lines: Mapping[str, Sequence[tuple[int, float]]]) -> None:
         """Cost against size, both by powers of ten."""

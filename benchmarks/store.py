@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+import msgspec
 from sqlalchemy import event
 
 import rbac
@@ -122,17 +123,20 @@ def strangers(size: Size, folder: Path, count: int) -> list[Row]:
 
 def imports(size: Size, folder: Path) -> list[Row]:
     """A state file taken in, in a process of its own, with the most memory that process ever held."""
-    path = folder / f"state-{size.name}.json"
-    if not path.exists():
-        import json
+    json, yaml = folder / f"state-{size.name}.json", folder / f"state-{size.name}.yaml"
+    if not json.exists():
+        json.write_bytes(msgspec.json.encode(ours.state(size)))
+    if not yaml.exists():
+        yaml.write_bytes(msgspec.yaml.encode(ours.state(size)))
+    return [_import(path, size, folder / "import.db") for path in (json, yaml)]
 
-        path.write_text(json.dumps(ours.state(size)))
-    base = folder / "import.db"
+
+def _import(path: Path, size: Size, base: Path) -> Row:
     for each in ("", "-wal", "-shm"):
         Path(f"{base}{each}").unlink(missing_ok=True)
     took, used, facts, peak = _run(_IMPORT, str(path), f"sqlite:///{base}").split()
-    of = f"JSON, {path.stat().st_size / 1e6:.0f} MB"
-    return [(of, f"{size.memberships:,}", f"{int(facts):,}", f"{float(took):.1f} s", f"{float(used):.1f} s", f"{peak} MB")]
+    of = f"{path.suffix[1:].upper()}, {path.stat().st_size / 1e6:.0f} MB"
+    return of, f"{size.memberships:,}", f"{int(facts):,}", f"{float(took):.1f} s", f"{float(used):.1f} s", f"{peak} MB"
 
 
 def processes(size: Size, folder: Path, times: int = 9) -> list[Row]:
@@ -164,7 +168,8 @@ start = time.perf_counter()
 with rbac.connect(sys.argv[2]) as store:
     facts = store.import_state(sys.argv[1])[0].facts
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(time.perf_counter() - start, used.ru_utime + used.ru_stime, facts, used.ru_maxrss // 1024)
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))  # ru_maxrss counts the parent's
+print(time.perf_counter() - start, used.ru_utime + used.ru_stime, facts, int(peak) // 1024)
 """
 
 
