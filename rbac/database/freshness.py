@@ -24,7 +24,8 @@ from urllib.parse import quote
 from sqlalchemy import Engine
 
 from rbac.database.bus import MAX_STALENESS, POLL, Following
-from rbac.database.engine import BUSY, deleted, file_of, identity, index_of, is_sqlite
+from rbac.database.engine import file_of, is_sqlite
+from rbac.database.sqlite import BUSY, deleted, identity, index_of
 from rbac.errors import StoreError
 
 HEADER = 96

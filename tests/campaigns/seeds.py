@@ -161,7 +161,7 @@ SEEDS = (
     ),
     Seed(
         "foreign keys are off",
-        "rbac/database/engine.py",
+        "rbac/database/sqlite.py",
         "PRAGMA foreign_keys = ON",
         "PRAGMA foreign_keys = OFF",
         "tests/database/test_work.py::test_what_the_database_refuses_is_refused_and_undone[sqlite]",
@@ -182,7 +182,7 @@ SEEDS = (
     ),
     Seed(
         "a connection goes on with a file that is gone",
-        "rbac/database/engine.py",
+        "rbac/database/sqlite.py",
         "            raise DisconnectionError\n",
         "            return\n",
         "tests/fire/test_faults.py",

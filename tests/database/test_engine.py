@@ -327,7 +327,7 @@ def test_a_pool_without_a_free_connection_says_that_the_store_is_busy(url: str) 
 
 def test_a_change_gets_its_turn_although_others_hardly_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite itself looks every 0.1 s once it has waited for a while, and may miss every pause of the others."""
-    monkeypatch.setattr("rbac.database.engine.BUSY", 2)
+    monkeypatch.setattr("rbac.database.sqlite.BUSY", 2)
     migrate(url := f"sqlite:///{tmp_path / 'rbac.db'}")
     engine, over, held = open_engine(url), threading.Event(), threading.Event()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import rbac
-from rbac.database import engine
+from rbac.database import sqlite
 from rbac.organization import Organization
 from tests.conftest import ACME
 
@@ -22,7 +22,7 @@ LEAST = 5  # questions of each thread
 def acme(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organization]:
     """In memory as this SQLite has it, and as one before 3.36 has it."""
     if request.param == "one connection":
-        monkeypatch.setattr(engine, "_SHARED_MEMORY", (9,))
+        monkeypatch.setattr(sqlite, "_SHARED_MEMORY", (9,))
     with rbac.connect("sqlite://") as store:
         store.import_state(ACME)
         yield store.organization("acme")

@@ -28,8 +28,7 @@ from sqlalchemy import make_url
 
 import rbac
 from rbac.cli import main
-from rbac.database import engine as engines
-from rbac.database import freshness
+from rbac.database import freshness, postgresql, sqlite
 from tests.conftest import ACME, database, execute
 from tests.invariants.everything import rows
 from tests.nodes.conftest import psycopg_url
@@ -196,7 +195,7 @@ FAULTS = {
 @pytest.fixture
 def path(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """acme's store, its log written back into the file; on a disk of its own where that may be had."""
-    monkeypatch.setattr(engines, "BUSY", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY", 0.05)
     file = tmp_path / "disk" / "rbac.db"
     file.parent.mkdir()
     yield file
@@ -496,7 +495,7 @@ SERVER_FAULTS: dict[str, tuple[Callable[[str], AbstractContextManager[object]], 
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("kind", SERVER_FAULTS)
 def test_a_fault_of_the_server_is_an_error_that_says_what_to_do(url: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_POSTGRESQL", engines._POSTGRESQL.replace("'10s'", "'50ms'"))
+    monkeypatch.setattr(postgresql, "SETTINGS", postgresql.SETTINGS.replace("'10s'", "'50ms'"))
     make, says = SERVER_FAULTS[kind]
     with rbac.connect(url) as store:
         store.import_state(ACME)
