@@ -113,6 +113,7 @@ def tamper(statement: str) -> None:
         ("DELETE FROM workspace WHERE id = 'w2'", "1 rows of project point to a workspace that is not there"),
         ("UPDATE member SET role = 'administrator' WHERE user = 'andy'", "acme: member organization andy is"),
         ("UPDATE audit SET actor = 'nobody'", "acme: revision 1 was edited: its hash is another"),
+        ("SELECT 1", "the trigger audit_loses_no_rows is not as this program makes it: restore a backup"),
     ],
 )
 def test_doctor_finds_what_somebody_did_to_the_file(rbac: Rbac, here: Path, statement: str, says: str) -> None:

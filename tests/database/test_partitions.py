@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,9 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 import rbac
-from tests.conftest import ACME
-
-DDL = Path(__file__).parents[2] / "docs" / "partition.sql"
+from tests.conftest import ACME, PARTITION
 
 CATALOG = """
 SELECT conname, pg_get_constraintdef(pg_constraint.oid) FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
@@ -40,7 +37,7 @@ def catalogs(url: str, store: rbac.Store) -> list[set[tuple[Any, ...]]]:
     found = []
     with connected(url) as connection:
         found.append(set(connection.execute(CATALOG).fetchall()))
-        connection.execute(DDL.read_bytes())
+        connection.execute(PARTITION.read_bytes())
         found.append(set(connection.execute(CATALOG).fetchall()))
     return found
 
