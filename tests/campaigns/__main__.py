@@ -11,7 +11,8 @@ import sys
 import time
 
 FULL = {
-    "RBAC_HISTORIES": "1300",  # x 40 changes and 200 questions
+    "RBAC_HISTORIES": "1300",  # x 40 changes
+    "RBAC_QUESTIONS": "20",  # after each
     "RBAC_MACHINE_EXAMPLES": "300",  # x 30 steps, and a tenth of it on PostgreSQL
     "RBAC_FAULT_FLIPS": "1000",
     "RBAC_FUZZ_REQUESTS": "100000",

@@ -27,9 +27,10 @@ from tests.oracle import EXAMPLES, Example, NotAQuestion, RefusedByTheSpec, acme
 from tests.oracle.random_worlds import NOW, importable, some_change, some_question, some_state
 
 HISTORIES = int(os.environ.get("RBAC_HISTORIES", "25"))
-"""Random histories a run; each is 40 changes and 200 questions."""
+"""Random histories a run; each is 40 changes."""
 
-STEPS, QUESTIONS = 40, 5
+STEPS, QUESTIONS = 40, int(os.environ.get("RBAC_QUESTIONS", "5"))
+"""Changes a history, and questions after each."""
 
 
 def make(organization: Organization, actor: str, operation: str, arguments: dict[str, Any]) -> bool:
