@@ -18,6 +18,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -107,6 +108,7 @@ class Following:
     def _start(self) -> _Ear:
         with self._lock:
             if self._ear.thread is not None and not self._ear.thread.is_alive():  # whatever ended it: silence is not for ever
+                self._ear.stop()
                 self._ear = _Ear(self._engine, self._poll, self._max_staleness)
             if self._ear.thread is None:
                 self._ear.start()
@@ -160,8 +162,8 @@ class _Ear:
         self._stop.set()
         wake, self._wake = self._wake, None
         if wake is not None:
-            wake.send(b"!")
-            wake.close()
+            with suppress(OSError), wake:  # a thread that is ending has closed its side
+                wake.send(b"!")
 
     def join(self) -> None:
         """Give the thread a moment to close its connection."""

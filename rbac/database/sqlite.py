@@ -114,7 +114,7 @@ def stay_with(engine: Engine, path: Path | None) -> None:
 
 
 def _compare_index(path: Path, info: Any) -> None:
-    found, known = identity(index_of(path)), info.get("index")
+    found, known = identity(f"{path}-shm"), info.get("index")
     if known is not None and found != known:
         raise StoreError(deleted(path))
     if "used" in info:  # from the second use on, when SQLite surely has the index open
@@ -122,7 +122,7 @@ def _compare_index(path: Path, info: Any) -> None:
     info["used"] = True
 
 
-def identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path | str) -> tuple[int, int] | None:
     """What tells the file at a path from any other that may be moved there; None where there is none."""
     try:
         found = os.stat(path)
