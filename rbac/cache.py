@@ -162,8 +162,10 @@ class Directory:
         if self._used < self._half:
             return
         with self._lock:
-            due, self._used = self._used >= self._half, 0
-            shelves = list(self._shelves.items()) if due else []
+            if self._used < self._half:
+                return  # another thread was here first: what was counted since counts
+            self._used = 0
+            shelves = list(self._shelves.items())
         for name, shelf in shelves:
             if not shelf.turn():
                 with self._lock:

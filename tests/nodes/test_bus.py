@@ -293,3 +293,24 @@ def test_a_mark_costs_less_than_a_microsecond_or_so(node: Organization) -> None:
     cost = (time.perf_counter() - begun) / 10_000
     print(f"one mark: {cost * 1e9:.0f} ns")
     assert cost < 20e-6
+
+
+def test_a_store_closes_without_an_error_when_its_listener_has_ended_by_itself(
+    acme: Organization, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread sees that it is to stop at its next poll, and closes its side of the socket that is to wake it."""
+    others = set(threading.enumerate())
+    store = rbac.connect(url, poll=0.1)
+    assert listening(store)
+    (listener,) = (each for each in threading.enumerate() if each.name == "rbac-listen" and each not in others)
+    tell = threading.Event.set
+
+    def tell_and_wait(event: threading.Event) -> None:
+        tell(event)
+        listener.join(5)
+
+    monkeypatch.setattr(threading.Event, "set", tell_and_wait)
+
+    store.close()
+
+    assert not listener.is_alive()
