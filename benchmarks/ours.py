@@ -13,11 +13,12 @@ from typing import Any
 
 import rbac
 from benchmarks.workload import RESTRICTED, Size, creator, projects, users
-from rbac.cache import CAPACITY
-from rbac.deciding import CASBIN, Decider
-from rbac.policy import read_policy
-from rbac.records import NOTHING, NOTHING_ELSE, MemberRecord, OrganizationRecord, Place, ProjectRecord, RecordedFacts, WorkspaceRecord
-from rbac.roles import DomainPath, Subject
+from rbac.decisions.decider import CASBIN, Decider
+from rbac.policy.reader import read_policy
+from rbac.policy.roles import DomainPath, Subject
+from rbac.snapshot.cache import CAPACITY
+from rbac.snapshot.facts_of_records import RecordedFacts
+from rbac.snapshot.records import NOTHING, NOTHING_ELSE, MemberRecord, OrganizationRecord, Place, ProjectRecord, WorkspaceRecord
 from rbac.vocabulary import Distribution, Permission, Role, State
 
 Decide = Callable[[str, str, str], bool]

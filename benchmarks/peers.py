@@ -39,10 +39,11 @@ def _casbin(size: Size, *, fast: bool, workaround: bool) -> Decide:
     import casbin
     from casbin.model import FastModel
 
-    from rbac.deciding import CASBIN, FUNCTIONS
-    from rbac.model import read_model
-    from rbac.policy import read_policy
-    from rbac.records import NOTHING_ELSE, RecordedFacts
+    from rbac.decisions.decider import CASBIN, FUNCTIONS
+    from rbac.policy.model import read_model
+    from rbac.policy.reader import read_policy
+    from rbac.snapshot.facts_of_records import RecordedFacts
+    from rbac.snapshot.records import NOTHING_ELSE
     from rbac.vocabulary import Permission, State
 
     text = read_model().text.replace("r = sub, dom, obj, act, facts", "r = sub, dom, obj, act, facts, org")

@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _on_postgresql(show: report.Report, nodes: list[int], folder: Path) -> None:
-    from tests.nodes.server import Server  # with fsync on, as it comes
+    from tests.cluster.server import Server  # with fsync on, as it comes
 
     server = Server()
     try:

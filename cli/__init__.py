@@ -14,8 +14,8 @@ atexit.register(gc.freeze)  # so is looking through it once more at the end
 import click  # noqa: E402
 
 import rbac  # noqa: E402
-from rbac.cli import audit, belonging, people, places, policy, questions, start  # noqa: E402
-from rbac.cli.verbs import Main  # noqa: E402
+from rbac.cli import evidence, members, people, places, policy, questions, start  # noqa: E402
+from rbac.cli.commands import Main  # noqa: E402
 
 
 @click.group("rbac", cls=Main, examples=("rbac demo", "rbac check andy data:export project:p1 --db sqlite:///rbac.db"))
@@ -33,7 +33,7 @@ def main() -> None:
 
 main.add_group("Start", start.COMMANDS)
 main.add_group("Questions", questions.COMMANDS)
-main.add_group("People", (*people.COMMANDS, *belonging.COMMANDS))
+main.add_group("People", (*people.COMMANDS, *members.COMMANDS))
 main.add_group("Places and settings", places.COMMANDS)
 main.add_group("Policy", policy.COMMANDS)
-main.add_group("Evidence", audit.COMMANDS)
+main.add_group("Evidence", evidence.COMMANDS)

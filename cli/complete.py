@@ -15,7 +15,7 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 from rbac.vocabulary import Kind, Permission, Role
 
 if TYPE_CHECKING:
-    from rbac.cli.context import Session
+    from rbac.cli.session import Session
 
 _MOST = 500
 
@@ -41,7 +41,7 @@ def _stored(names: Callable[[Session], Iterable[str]]) -> Completer:
     """A completer that asks the store, and offers nothing when that fails for whatever reason."""
 
     def offer(context: click.Context, parameter: click.Parameter, beginning: str) -> list[CompletionItem]:
-        from rbac.cli.context import Session
+        from rbac.cli.session import Session
 
         with context.scope(), suppress(Exception):  # whatever is wrong, a shell that completes is the wrong place to say so
             return _beginning(names(context.ensure_object(Session)), beginning)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import output
-from rbac.conditions import ALWAYS, CONDITIONS
-from rbac.records import ProjectRecord, in_force
+from rbac.policy.conditions import ALWAYS, CONDITIONS
+from rbac.snapshot.records import ProjectRecord, in_force
 from rbac.vocabulary import WORKERS
 
 if TYPE_CHECKING:
-    from rbac.deciding import Check, LineCheck
-    from rbac.questions import Known, Looked
+    from rbac.decisions.decider import Check, LineCheck
+    from rbac.decisions.evaluate import Known, Looked
 
 
 def show(looked: Looked, file: str) -> None:

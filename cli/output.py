@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from rbac.clock import write_instant
-from rbac.records import Until
+from rbac.snapshot.records import Until
 
 _AT_ONCE = 1000  # rows laid out together; longer tables are streamed
 

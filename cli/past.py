@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rbac.cli.context import Session
+from rbac.cli.session import Session
 from rbac.clock import write_instant
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from rbac.cli import complete
-from rbac.cli.acting import acting, by, changed, until
-from rbac.cli.context import Session, current
-from rbac.cli.verbs import verb
-from rbac.vocabulary import parse_domain
+from rbac.cli.commands import verb
+from rbac.cli.options import acting, by, changed, until
+from rbac.cli.session import Session, current
+from rbac.names import parse_domain
 
 _user = click.argument("user", shell_complete=complete.users)
 _domain = click.argument("domain", shell_complete=complete.domains)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import click
 
 from rbac.cli import complete
-from rbac.cli.acting import acting, by, changed
-from rbac.cli.context import Session, current
-from rbac.cli.verbs import verb, verbs
+from rbac.cli.commands import verb, verbs
+from rbac.cli.options import acting, by, changed
+from rbac.cli.session import Session, current
 
 _workspace = click.argument("workspace", metavar="ID", shell_complete=complete.workspace_ids)
 _project = click.argument("project", metavar="ID", shell_complete=complete.project_ids)

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current
+from rbac.cli.commands import verb, verbs
 from rbac.cli.errors import NO
-from rbac.cli.verbs import verb, verbs
+from rbac.cli.session import Session, current
 from rbac.errors import PolicyError
-from rbac.policy import PACKAGED, Policy, read_policy
+from rbac.policy.reader import PACKAGED, Policy, read_policy
 
 if TYPE_CHECKING:
-    from rbac.review.comment import Affected
-    from rbac.review.diff import PolicyDiff
-    from rbac.review.expectations import Expectation
-    from rbac.review.report import Report
+    from rbac.review.diff.compare import PolicyDiff
+    from rbac.review.diff.report import Affected
+    from rbac.review.findings import Report
+    from rbac.review.testing.expectations import Expectation
 
 _FORMATS = ("text", "json", "markdown", "github")
 _format = click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Text by default.")
@@ -52,10 +52,10 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
     OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION`
     in a commit message between the two. With --db it says whom of the store each change touches today.
     """
-    from rbac.review.comment import DiffReport, render_diff
-    from rbac.review.diff import diff as compare
-    from rbac.review.report import Format
-    from rbac.review.sources import acknowledged, find_source
+    from rbac.review.diff.compare import diff as compare
+    from rbac.review.diff.report import DiffReport, render_diff
+    from rbac.review.findings import Format
+    from rbac.review.git import acknowledged, find_source
 
     file = session.policy or "policy.csv"
     one, other = find_source(old, file=file), find_source(new, file=file)
@@ -73,7 +73,7 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
 
 def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -> tuple[Affected, ...]:
     """Whom of the store the changes touch: of the organization named, else of all."""
-    from rbac.affected import affected
+    from rbac.review.diff.impact import affected
 
     store = session.store()
     named = session.existing().id if session.named() else None
@@ -82,8 +82,8 @@ def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -
 
 def _lint_alone(data: bytes, name: str) -> None:
     """OLD does not load: nothing can be compared, but what is wrong with NEW can be said."""
+    from rbac.review.findings import Format, render
     from rbac.review.lint import lint as look
-    from rbac.review.report import Format, render
 
     click.echo("OLD does not load, so nothing can be compared. NEW by itself:", err=True)
     try:
@@ -102,10 +102,10 @@ def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
 
     docs/lint.md has a section for every rule.
     """
-    from rbac.review.layout import format_policy
+    from rbac.review.findings import is_clean
+    from rbac.review.formatting import format_policy
+    from rbac.review.git import read_text, write_text
     from rbac.review.lint import lint as look
-    from rbac.review.report import is_clean
-    from rbac.review.sources import read_text, write_text
 
     clean = True
     for path in files or [_path(session)]:
@@ -127,8 +127,8 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
 
     Deny lines first, then the page's rows in its order, columns aligned.
     """
-    from rbac.review.layout import format_policy
-    from rbac.review.sources import read_text, write_text
+    from rbac.review.formatting import format_policy
+    from rbac.review.git import read_text, write_text
 
     changed = False
     for path in files or [_path(session)]:
@@ -152,8 +152,8 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
 @current
 def test(session: Session, files: Sequence[Path], junit: Path | None, form: str) -> None:
     """Run policy tests, files *.rbac.yaml or folders."""
-    from rbac.review.testing import junit as as_junit
-    from rbac.review.testing import run_tests
+    from rbac.review.testing.run import junit as as_junit
+    from rbac.review.testing.run import run_tests
 
     with _expected(session, files) as (table, expectations):
         report = run_tests(table, expectations)
@@ -188,7 +188,7 @@ def coverage(session: Session, files: Sequence[Path], threshold: float, form: st
 
     Every condition must be tested both ways; gaps come as lines to paste.
     """
-    from rbac.review.coverage import coverage as measure
+    from rbac.review.testing.coverage import coverage as measure
 
     with _expected(session, files) as (table, expectations):
         report = measure(table, expectations, threshold=threshold)
@@ -204,7 +204,7 @@ def mutate(session: Session, files: Sequence[Path], form: str) -> None:
 
     Every single-step mutation of the policy that changes a decision; each survivor comes with a test that kills it.
     """
-    from rbac.review.mutation import mutate as try_mutants
+    from rbac.review.testing.mutation import mutate as try_mutants
 
     with _expected(session, files) as (table, expectations):
         report = try_mutants(table, expectations)
@@ -214,8 +214,8 @@ def mutate(session: Session, files: Sequence[Path], form: str) -> None:
 @contextmanager
 def _expected(session: Session, files: Sequence[Path]) -> Iterator[tuple[Policy, list[Expectation]]]:
     """The policy, and everything the test files expect of it; their states are open inside."""
-    from rbac.review.expectations import read_expectations, test_files
-    from rbac.trials import Trials
+    from rbac.review.testing.expectations import read_expectations, test_files
+    from rbac.review.testing.fixtures import Trials
 
     table = read_policy(_path(session))
     trials = Trials(table)
@@ -237,14 +237,14 @@ def _here(name: str) -> Path | None:
 
 def _report(session: Session, report: Report, form: str, *, title: str) -> None:
     """Print a report, and exit 1 when it found something."""
-    from rbac.review.report import is_clean
+    from rbac.review.findings import is_clean
 
     _print(session, report, form, title=title)
     _exit(not is_clean(report))
 
 
 def _print(session: Session, report: Report, form: str, *, title: str) -> None:
-    from rbac.review.report import Format, render
+    from rbac.review.findings import Format, render
 
     click.echo(render(report, Format("json" if session.json else form), title=title), nl=False)
 

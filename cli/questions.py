@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, explaining, output, past, tables
-from rbac.cli.context import Session, current
+from rbac.cli.commands import verb
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
-from rbac.cli.verbs import verb
+from rbac.cli.session import Session, current
 from rbac.errors import UnknownName
 from rbac.vocabulary import Decision, Via
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.context import Session, current
+from rbac.cli.commands import verb, verbs
 from rbac.cli.errors import NO
-from rbac.cli.verbs import verb, verbs
+from rbac.cli.session import Session, current
 
 if TYPE_CHECKING:
-    from rbac.state import Imported
+    from rbac.statefile.importing import Imported
 
 _operator = click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")
 
@@ -27,7 +27,7 @@ def demo(session: Session) -> None:
 
     Prints the table, ten decisions with reasons, a refused change, and a transfer of ownership with its record.
     """
-    from rbac.cli.demonstration import show
+    from rbac.cli.demo import show
 
     show(session)
 
@@ -76,7 +76,7 @@ def export(session: Session) -> None:
 
     All of them unless --org or RBAC_ORG names one; YAML, or JSON with --json.
     """
-    from rbac.state import write_state
+    from rbac.statefile.shape import write_state
 
     names = () if session.named() is None else (session.existing().id,)
     click.echo(write_state(session.store().export_state(*names), as_json=session.json), nl=False)

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import output
-from rbac.cli.context import Session
 from rbac.cli.errors import No
-from rbac.policy import read_policy
+from rbac.cli.session import Session
+from rbac.policy.reader import read_policy
 from rbac.vocabulary import Permission, Role
 
 if TYPE_CHECKING:
+    from rbac.decisions.evaluate import Permissions
     from rbac.organization import Organization
-    from rbac.questions import Permissions
 
 NEEDS_TARGET = "needs a target"
 
 
 def show_matrix(session: Session, layout: str) -> None:
     """The page's table, of the policy in use; no store is asked."""
-    from rbac import matrix
-    from rbac.matrix.html import html
+    from rbac.reports import matrix
+    from rbac.reports.html import html
 
     policy = read_policy(session.policy)
     table = matrix.matrix(policy)
@@ -45,7 +45,7 @@ def _rich_matrix(table: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rbac.matrix import headed, shown
+    from rbac.reports.matrix import headed, shown
 
     drawn = Table("Action", *(role.capitalize() for role in Role))
     for row, first in headed(table):

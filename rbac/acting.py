@@ -16,17 +16,18 @@ from typing import Any, Self
 from sqlalchemy import insert, select
 
 from rbac import administration as change
-from rbac import tables as t
 from rbac.administration.authority import Authority
 from rbac.clock import parse_instant
-from rbac.context import Context
-from rbac.database.refusals import Attempt, recorded
-from rbac.database.work import writing
-from rbac.directory import Snapshot
+from rbac.database import tables as t
+from rbac.database.audit.refusals import Attempt, recorded
+from rbac.database.unit_of_work import writing
 from rbac.errors import Conflict, Refused, UnknownName
-from rbac.records import Until
+from rbac.names import parse_domain, parse_id, parse_permission, parse_role
+from rbac.open_store import Context
+from rbac.snapshot.reader import Snapshot
+from rbac.snapshot.records import Until
 from rbac.text import plain
-from rbac.vocabulary import Domain, Kind, parse_domain, parse_id, parse_permission, parse_role
+from rbac.vocabulary import Domain, Kind
 
 Moment = str | datetime | None
 """When something ends: an aware datetime or ISO text with a zone; None is never."""

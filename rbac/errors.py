@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rbac.vocabulary import Decision
+from rbac.vocabulary import Decision
 
 
 class RBACError(Exception):
@@ -79,9 +76,3 @@ class StoreError(RBACError):
 
 class Stale(StoreError):
     """This node has not heard from its database for too long; to a question it is a no, to anything else an error."""
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """`: did you mean 'x'?` for the nearest of `names`, or nothing when none is near."""
-    found = difflib.get_close_matches(str(name), [str(each) for each in names], n=1, cutoff=0.6)
-    return f": did you mean {found[0]!r}?" if found else ""

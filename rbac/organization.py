@@ -12,23 +12,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rbac import questions
-from rbac.context import Context
-from rbac.deciding import CASBIN
+from rbac.decisions import evaluate as questions
+from rbac.decisions.batch import decide_many
+from rbac.decisions.decider import CASBIN
+from rbac.decisions.evaluate import Permissions
 from rbac.errors import Denied, Stale, UnknownName
-from rbac.facts import GivenFacts
-from rbac.many import decide_many
-from rbac.questions import Permissions
-from rbac.records import MemberRecord, OrganizationRecord
-from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via, parse_domain, parse_id
+from rbac.names import parse_domain, parse_id
+from rbac.open_store import Context
+from rbac.policy.facts import GivenFacts
+from rbac.snapshot.records import MemberRecord, OrganizationRecord
+from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via
 
 if TYPE_CHECKING:
     from rbac.acting import Acting
-    from rbac.database.audit import Entry, Verification
-    from rbac.database.heads import Head
-    from rbac.database.refusals import Refusal
-    from rbac.domains import Standing
-    from rbac.members import Membership
+    from rbac.database.audit.heads import Head
+    from rbac.database.audit.log import Entry, Verification
+    from rbac.database.audit.refusals import Refusal
+    from rbac.listing.members import Membership
+    from rbac.listing.standings import Standing
     from rbac.past import Past
 
 
@@ -155,7 +156,7 @@ class Organization:
 
     def members(self, domain: str | Domain = ORGANIZATION) -> Iterator[Membership]:
         """The members of a domain in id order, streamed; of a project also those who are there through its workspace."""
-        from rbac import members
+        from rbac.listing import members
 
         where = parse_domain(domain)
         with self.context.reading() as connection:
@@ -163,7 +164,7 @@ class Organization:
 
     def standings(self, user: str) -> list[Standing]:
         """Where a member stands, domain by domain, the organization first; nothing for whoever is no member."""
-        from rbac import domains
+        from rbac.listing import standings as domains
 
         member = self.member(user)
         if member is None:
@@ -173,7 +174,7 @@ class Organization:
 
     def domains(self) -> list[Domain]:
         """The organization itself, its workspaces and its projects, each kind in id order."""
-        from rbac import domains
+        from rbac.listing import standings as domains
 
         with self.context.reading() as connection:
             return list(domains.every(connection, self.id))
@@ -209,14 +210,14 @@ class Organization:
 
     def audit(self, **filters: Any) -> Iterator[Entry]:
         """The audit of this organization, streamed; see `rbac.database.entries` for the filters."""
-        from rbac.database.audit import entries
+        from rbac.database.audit.log import entries
 
         with self.context.reading() as connection:
             yield from entries(connection, self.id, **filters)
 
     def refusals(self, **filters: Any) -> Iterator[Refusal]:
-        """The changes that were refused, the newest 10,000 of them; see `rbac.database.refusals` for the filters."""
-        from rbac.database.refusals import refusals
+        """The changes that were refused, the newest 10,000 of them; see `rbac.database.audit.refusals` for the filters."""
+        from rbac.database.audit.refusals import refusals
 
         with self.context.reading() as connection:
             yield from refusals(connection, self.id, **filters)
@@ -226,15 +227,15 @@ class Organization:
 
         `head` is one that was kept outside, or several: whatever was cut off or rewritten since then shows.
         """
-        from rbac.database.audit import verify
-        from rbac.database.heads import Head
+        from rbac.database.audit.heads import Head
+        from rbac.database.audit.log import verify
 
         with self.context.reading() as connection:
             return verify(connection, self.id, [head] if isinstance(head, Head) else head)
 
     def head(self) -> Head:
         """The present head of the chain, to be kept outside; raises UnknownName when there is no such organization."""
-        from rbac.database.heads import head_of
+        from rbac.database.audit.heads import head_of
 
         with self.context.reading() as connection:
             found = head_of(connection, self.id)
@@ -250,8 +251,8 @@ class Organization:
         With `stock` it is Casbin's own class and nothing of ours decides but the functions and the role manager; with
         `user` only that user's links are loaded. It does not follow later changes.
         """
-        from rbac.adapter import Filter, StoreAdapter
-        from rbac.roles import DomainRoles
+        from rbac.decisions.adapter import Filter, StoreAdapter
+        from rbac.policy.roles import DomainRoles
 
         adapter = StoreAdapter(self.context.engine, clock=self.context.clock)
         enforcer = self.context.decider.assemble(DomainRoles(), stock=stock)

@@ -15,22 +15,25 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, insert
 
-from rbac import domains, members, questions
-from rbac import tables as t
 from rbac.clock import parse_instant, write_instant
-from rbac.context import Context
-from rbac.database.audit import Entry, replay, stand_at
+from rbac.database import tables as t
+from rbac.database.audit.log import Entry, replay, stand_at
+from rbac.database.audit.replay import FactName, State, as_facts
 from rbac.database.engine import changing, open_engine, reading
-from rbac.database.state import FactName, State, as_facts
-from rbac.deciding import Decider
-from rbac.directory import Snapshot, Source
-from rbac.domains import Standing
+from rbac.database.ledger import copy_all
+from rbac.decisions import evaluate as questions
+from rbac.decisions.decider import Decider
 from rbac.errors import Refused, StoreError, UnknownName
-from rbac.ledger import copy_all
-from rbac.members import Membership
-from rbac.policy import Policy
-from rbac.records import Instant, MemberRecord
-from rbac.vocabulary import ORGANIZATION, Decision, Domain, Request, Role, Via, parse_domain
+from rbac.listing import members
+from rbac.listing import standings as domains
+from rbac.listing.members import Membership
+from rbac.listing.standings import Standing
+from rbac.names import parse_domain
+from rbac.open_store import Context
+from rbac.policy.reader import Policy
+from rbac.snapshot.reader import Snapshot, Source
+from rbac.snapshot.records import Instant, MemberRecord
+from rbac.vocabulary import ORGANIZATION, Decision, Domain, Request, Role, Via
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")

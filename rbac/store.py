@@ -14,22 +14,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine, select
 
-from rbac import tables as t
-from rbac.cache import CAPACITY
 from rbac.clock import Clock, system_clock
-from rbac.context import Context
 from rbac.database import schema
-from rbac.database.bus import MAX_STALENESS, POLL
+from rbac.database import tables as t
 from rbac.database.engine import file_of, open_engine
-from rbac.deciding import Decider
-from rbac.model import read_model
+from rbac.database.watch.listener import MAX_STALENESS, POLL
+from rbac.decisions.decider import Decider
+from rbac.names import parse_id
+from rbac.open_store import Context
 from rbac.organization import Organization
-from rbac.policy import Policy, read_policy
-from rbac.vocabulary import parse_id
+from rbac.policy.model import read_model
+from rbac.policy.reader import Policy, read_policy
+from rbac.snapshot.cache import CAPACITY
 
 if TYPE_CHECKING:
-    from rbac.health import Health
-    from rbac.state import Imported, StateFile
+    from rbac.database.health import Health
+    from rbac.statefile.importing import Imported
+    from rbac.statefile.shape import StateFile
 
 OPERATOR = "operator"
 """Who the audit says did what no member of an organization does."""
@@ -82,8 +83,8 @@ class Store:
 
     def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> int:
         """Make an organization with its Owner, and the store itself when it is not there yet; returns the revision, 1."""
-        from rbac.database.refusals import recorded
-        from rbac.database.work import transaction
+        from rbac.database.audit.refusals import recorded
+        from rbac.database.unit_of_work import transaction
 
         name, first = parse_id(organization, "organization"), parse_id(owner, "user")
         actor, now = parse_id(operator, "operator"), self.context.clock()
@@ -108,9 +109,11 @@ class Store:
         An organization that is there is refused unless `update`, which makes it what the file says and never changes
         the Owner. With `dry_run` nothing is written and the plan is returned. `progress` is told how many facts are in.
         """
-        from rbac.database.refusals import recorded
-        from rbac.database.work import transaction
-        from rbac.state import check_state, import_organization, read_state
+        from rbac.database.audit.refusals import recorded
+        from rbac.database.unit_of_work import transaction
+        from rbac.statefile.check import check_state
+        from rbac.statefile.importing import import_organization
+        from rbac.statefile.shape import read_state
 
         state = read_state(source)
         check_state(state, "" if isinstance(source, Mapping) else str(source))
@@ -130,8 +133,9 @@ class Store:
 
     def export_state(self, *organizations: str) -> StateFile:
         """The state of the organizations named, or of all, as a state file holds it."""
-        from rbac.database.facts import facts_of
-        from rbac.state import StateFile, state_from
+        from rbac.database.stored_facts import facts_of
+        from rbac.statefile.convert import state_from
+        from rbac.statefile.shape import StateFile
 
         names = [parse_id(each, "organization") for each in organizations] or self.organizations()
         with self.context.reading() as connection:
@@ -156,9 +160,9 @@ class Store:
 
         One transaction and one revision a batch; what is known already changes nothing. Returns the revision.
         """
-        from rbac.database.refusals import recorded
-        from rbac.database.work import writing
-        from rbac.recording import record
+        from rbac.administration.tasks import record
+        from rbac.database.audit.refusals import recorded
+        from rbac.database.unit_of_work import writing
 
         name, where = parse_id(organization, "organization"), parse_id(project, "project")
         new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
@@ -175,17 +179,17 @@ class Store:
 
     def health(self) -> Health:
         """Schema, revisions, how this node hears of changes, clocks; raises StoreError when the store cannot answer."""
-        from rbac.health import health
+        from rbac.database.health import FIRST_ANSWER, health
 
-        return health(self.context)
+        bus = self.context.bus(FIRST_ANSWER)
+        return health(self.context.ready(), self.context.clock, bus)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong: damage the database admits, a clock that is off, then what `verify` finds in each organization."""
-        from rbac.database.integrity import damages, skew
+        """What is wrong with the data: damage the database reports, then what `verify` finds in each organization."""
+        from rbac.database.integrity import damages
 
         with self.context.reading() as connection:
             yield from damages(connection)
-            yield from skew(connection, self.context.clock)
         for name in self.organizations():
             yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
 
@@ -211,7 +215,7 @@ class Store:
         self.close()
 
     def _plans(self, state: StateFile, *, update: bool) -> list[Imported]:
-        from rbac.state import plan_organization
+        from rbac.statefile.importing import plan_organization
 
         path = file_of(self.context.engine)
         there = set() if path is not None and not os.path.exists(path) else set(self.organizations())

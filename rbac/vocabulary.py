@@ -1,25 +1,13 @@
-"""The words of the published table: roles, permissions, domains, requests, decisions.
-
-Everything else speaks in these words. Its one rule: closed sets are enums, names from outside are parsed
-here at the door, and a name that cannot be a name is an error, never a "no".
-"""
+"""The closed sets and values of the published table: roles, permissions, domains, requests, decisions. Imports nothing of rbac."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import msgspec
-
-from rbac.errors import UnknownName, nearest
-
-_Names = TypeVar("_Names", bound="Word")
-
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
-"""What a user, organization, workspace, project or task may be called; case counts."""
 
 
 class Word(StrEnum):
@@ -301,46 +289,3 @@ class Decision:
 
     def __bool__(self) -> bool:
         return self.allowed
-
-
-def parse_id(text: str, what: str) -> str:
-    """`text` itself when it can be the id of `what` (a user, a project ...); raises UnknownName."""
-    if isinstance(text, str) and ID.fullmatch(text):
-        return text
-    article = "an" if what[0] in "aeio" else "a"
-    rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
-    raise UnknownName(f"{text!r} cannot be the id of {article} {what}: {rule}")
-
-
-def parse_domain(text: str | Domain) -> Domain:
-    """The domain at an address; raises UnknownName for anything that is not one."""
-    if isinstance(text, Domain):
-        return text
-    if text == Kind.ORGANIZATION:
-        return ORGANIZATION
-    kind, colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")
-    if colon and kind in (Kind.WORKSPACE, Kind.PROJECT):
-        return Domain(Kind(kind), parse_id(name, kind))
-    raise UnknownName(f"{text!r} is no domain: write organization, workspace:ID or project:ID")
-
-
-def parse_role(text: str) -> Role:
-    """The role of that name; raises UnknownName with the nearest one."""
-    return _member(Role, text, "role")
-
-
-def parse_permission(text: str) -> Permission:
-    """The permission of that name; raises UnknownName with the nearest one."""
-    return PERMISSIONS.get(text) or _member(Permission, text, "permission")
-
-
-def parse_via(text: str) -> Via:
-    """`ui` or `api`; raises UnknownName."""
-    return _member(Via, text, "way to arrive")
-
-
-def _member(names: type[_Names], text: str, what: str) -> _Names:
-    found = names.named(text)
-    if found is None:
-        raise UnknownName(f"unknown {what} {text!r}{nearest(text, names) or ': one of ' + ', '.join(names)}")
-    return found

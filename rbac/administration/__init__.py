@@ -6,7 +6,7 @@ The functions write inside a unit of work that somebody else opened and will com
 from rbac.administration.authority import Authority
 from rbac.administration.members import add, assign, pause, remove, unassign, unpause
 from rbac.administration.people import activate, deactivate, grant, grant_in_project, invite, revoke, transfer_ownership
-from rbac.administration.places import (
+from rbac.administration.projects import (
     configure,
     create_project,
     create_workspace,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from rbac.database.work import Work
-from rbac.deciding import Decider
-from rbac.directory import Snapshot
+from rbac.database.unit_of_work import Work
+from rbac.decisions.decider import Decider
 from rbac.errors import Refused
-from rbac.records import Instant, MemberRecord, OrganizationRecord, ProjectRecord, RecordedFacts, WorkspaceRecord
+from rbac.snapshot.facts_of_records import RecordedFacts
+from rbac.snapshot.reader import Snapshot
+from rbac.snapshot.records import Instant, MemberRecord, OrganizationRecord, ProjectRecord, WorkspaceRecord
 from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Role
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from rbac import tables as t
 from rbac.administration import rows
 from rbac.administration.authority import Authority
+from rbac.database import tables as t
+from rbac.database.ledger import write
 from rbac.errors import Refused
-from rbac.ledger import write
-from rbac.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, ends_of, in_force
+from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, ends_of, in_force
 from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
 
 ASSIGNING = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from rbac.administration.authority import Authority
-from rbac.database.facts import until_text
-from rbac.database.work import Work
+from rbac.database.ledger import write
+from rbac.database.stored_facts import until_text
+from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
-from rbac.ledger import write
-from rbac.records import MemberRecord, ProjectRecord, Until, in_force
+from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, in_force
 from rbac.vocabulary import WORKERS, Permission, Role, State
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rbac.database.facts import until_text
-from rbac.records import ProjectRecord, Until, WorkspaceRecord
+from rbac.database.stored_facts import until_text
+from rbac.snapshot.records import ProjectRecord, Until, WorkspaceRecord
 
 
 def membership(until: Until) -> dict[str, Any]:

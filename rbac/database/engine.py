@@ -73,7 +73,7 @@ def waiting(engine: Engine, seconds: float) -> Iterator[None]:
     if is_sqlite(engine):
         yield
         return
-    from rbac.database.patience import within
+    from rbac.database.client_timeouts import within
 
     with within(seconds):
         yield

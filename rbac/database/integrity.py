@@ -9,14 +9,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from rbac.clock import Clock
 from rbac.database import schema
 from rbac.database.engine import is_sqlite, open_engine
 
 _SCHEMA = text("SELECT type, name, sql FROM sqlite_master ORDER BY name")
-
-SKEW = 1_000_000
-"""Microseconds that this machine's clock and the database's may be apart before it is a problem."""
 
 
 def damages(connection: Connection) -> Iterator[str]:
@@ -45,19 +41,3 @@ def _altered(connection: Connection) -> Iterator[tuple[str, str]]:
     fresh.dispose()
     there = {(what, name): sql for what, name, sql in connection.execute(_SCHEMA)}
     yield from ((what, name) for what, name, sql in made if there.get((what, name)) != sql)
-
-
-def skew(connection: Connection, clock: Clock) -> Iterator[str]:
-    """A sentence when this machine and the database are more than a second apart; a SQLite file has no clock of its own.
-
-    What ends is judged by the clock of whoever decides, so two machines that are apart answer differently for that long.
-    """
-    if is_sqlite(connection):
-        return
-    before = clock()
-    there = int(connection.execute(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)")).scalar_one())
-    ahead, behind = before - there, there - clock()
-    if max(ahead, behind) > SKEW:
-        which, when = ("ahead of", "early") if ahead > behind else ("behind", "late")
-        apart = f"{max(ahead, behind) / 1_000_000:.1f} s {which}"
-        yield f"the clock of this machine is {apart} the database's: what has an end ends too {when} here"

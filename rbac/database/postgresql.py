@@ -27,7 +27,7 @@ def make_engine(address: URL) -> Engine:
 
 def patient(_: object, __: object, arguments: Any, named: Any) -> Any:
     """A connection that does not wait for ever for a server that hangs."""
-    from rbac.database.patience import Connection
+    from rbac.database.client_timeouts import Connection
 
     return Connection.connect(*arguments, **named)
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from rbac.database.bus import announce
 from rbac.database.engine import changing, file_of, is_sqlite, place, translating, waiting
 from rbac.database.sqlite import missing
+from rbac.database.watch.listener import announce
 from rbac.errors import StoreError
 
 REVISIONS = ("0001",)

@@ -21,17 +21,18 @@ from pathlib import Path
 
 import msgspec
 
-from rbac.conditions import CONDITIONS
-from rbac.errors import UnknownName, nearest
-from rbac.policy import Line, Policy
-from rbac.review.diagrams import NO, Node
-from rbac.review.formulas import node_of, parse_formula
-from rbac.review.gaps import gap
+from rbac.errors import UnknownName
+from rbac.fact_space.diagrams import NO, Node
+from rbac.fact_space.formulas import node_of, parse_formula
+from rbac.fact_space.space import space
+from rbac.names import nearest, parse_permission, parse_role
+from rbac.policy.conditions import CONDITIONS
+from rbac.policy.reader import Line, Policy
+from rbac.review.findings import Finding
+from rbac.review.hierarchy import gap
 from rbac.review.located import Strict, read_located
 from rbac.review.published import DENIED, published
-from rbac.review.report import Finding
-from rbac.review.space import space
-from rbac.vocabulary import Effect, Kind, Permission, Role, parse_permission, parse_role
+from rbac.vocabulary import Effect, Kind, Permission, Role
 
 PACKAGED = Path(__file__).parent.parent / "claims.yaml"
 """The claims that ship with the policy."""

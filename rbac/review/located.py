@@ -14,9 +14,9 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 import yaml
 
+from rbac.documents import UniqueKeys
 from rbac.errors import PolicyError, Problem
 from rbac.text import decode, parted, plain, read_bytes
-from rbac.yaml_keys import UniqueKeys
 
 _Shape = TypeVar("_Shape")
 _Path = tuple[str | int, ...]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from rbac.review.formulas import ALWAYS, NEVER, Formula, Literal, parse_formula
-from rbac.vocabulary import Kind, Permission, Role, parse_permission
+from rbac.fact_space.formulas import ALWAYS, NEVER, Formula, Literal, parse_formula
+from rbac.names import parse_permission
+from rbac.vocabulary import Kind, Permission, Role
 
 _TABLE = """
 organization_page:view          | - | - | - | Y | Y

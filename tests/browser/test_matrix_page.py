@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rbac.matrix.html import html
-from rbac.policy import PACKAGED, Policy, parse_policy, read_policy
+from rbac.policy.reader import PACKAGED, Policy, parse_policy, read_policy
+from rbac.reports.html import html
 from rbac.vocabulary import PAGE, Role
 from tests.browser.chromium import BROWSER, Chromium
 

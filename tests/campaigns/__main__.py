@@ -25,12 +25,12 @@ FULL = {
 }
 CAMPAIGNS = {
     "histories against the oracle": ["-m", "pytest", "-q", "-s", "tests/oracle/test_program.py"],
-    "any changes in any order against the oracle": ["-m", "pytest", "-q", "-s", "tests/machine"],
-    "faults of disk, file and server": ["-m", "pytest", "-q", "-s", "-rs", "tests/fire/test_faults.py"],
+    "any changes in any order against the oracle": ["-m", "pytest", "-q", "-s", "tests/stateful"],
+    "faults of disk, file and server": ["-m", "pytest", "-q", "-s", "-rs", "tests/faults/test_faults.py"],
     "every cell against the oracle and stock Casbin": ["-m", "pytest", "-q", "-s", "tests/oracle/test_cells.py"],
     "the compiled enforcer against stock Casbin": ["-m", "pytest", "-q", "-s", "tests/enforcer/test_differential.py"],
-    "changes under fire: races and kills": ["-m", "pytest", "-q", "-s", "tests/fire/test_races.py", "tests/fire/test_kills.py"],
-    "nodes": ["-m", "pytest", "-q", "-s", "tests/nodes", "tests/facade/test_freshness.py"],
+    "changes under fire: races and kills": ["-m", "pytest", "-q", "-s", "tests/faults/test_races.py", "tests/faults/test_kills.py"],
+    "nodes": ["-m", "pytest", "-q", "-s", "tests/cluster", "tests/api/test_freshness.py"],
     "broken files, request lines and command lines": ["-m", "pytest", "-q", "-s", "tests/fuzz"],
     "seeded bugs": ["-m", "tests.campaigns.seeds"],
     "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],

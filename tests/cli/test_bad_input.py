@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from rbac.cli.commands import Main
 from rbac.cli.errors import CODES, code_of
-from rbac.cli.verbs import Main
 from rbac.errors import Conflict, RBACError, StoreError
-from rbac.facts import MissingFact
-from rbac.policy import PACKAGED
+from rbac.policy.facts import MissingFact
+from rbac.policy.reader import PACKAGED
 from tests.cli.conftest import Process, Rbac
 
 LONG = "x" * 300

@@ -11,8 +11,8 @@ import click
 import pytest
 
 from rbac.cli import main
+from rbac.cli.commands import Verb, Verbs
 from rbac.cli.errors import BUG, CODES, INTERRUPTED, OUTPUT, READER_GONE
-from rbac.cli.verbs import Verb, Verbs
 from tests.cli.conftest import ROOT, Process, Rbac, words
 
 

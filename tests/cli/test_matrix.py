@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rbac.matrix import YES, as_csv, markdown, matrix
-from rbac.policy import PACKAGED, parse_policy, read_policy
+from rbac.policy.reader import PACKAGED, parse_policy, read_policy
+from rbac.reports.matrix import YES, as_csv, markdown, matrix
 from rbac.vocabulary import PAGE, Permission, Role
 from tests.cli.conftest import Rbac
 

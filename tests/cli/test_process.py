@@ -160,8 +160,16 @@ def test_a_check_imports_nothing_that_only_other_commands_need() -> None:
     )
 
     loaded = set(eval(answer.stdout.splitlines()[-1]))
-    assert "rbac.many" in loaded
+    assert "rbac.decisions.batch" in loaded
     assert loaded.isdisjoint({"rich", "yaml", "alembic", "casbin_sqlalchemy_adapter", "psycopg", "sqlalchemy.orm"})
     assert loaded.isdisjoint(
-        {"rbac.acting", "rbac.administration", "rbac.state", "rbac.database.work", "rbac.past", "rbac.health", "rbac.review"}
+        {
+            "rbac.acting",
+            "rbac.administration",
+            "rbac.statefile",
+            "rbac.database.unit_of_work",
+            "rbac.past",
+            "rbac.database.health",
+            "rbac.review",
+        }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from rbac.database.work import transaction
+from rbac.database.unit_of_work import transaction
 from tests.database import writer
 
 PROJECT = {

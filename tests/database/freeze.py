@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import create_mock_engine
 
 import rbac.database
-from rbac.tables import metadata
+from rbac.database.tables import metadata
 
 VERSIONS = Path(rbac.database.__file__).parent / "migrations" / "versions"
 DIALECTS = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}

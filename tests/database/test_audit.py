@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from rbac.database.audit import State, entries, present, replay, verify
+from rbac.database.audit.log import State, entries, present, replay, verify
+from rbac.database.audit.replay import FactName
 from rbac.database.chain import canonical, iso
 from rbac.database.engine import changing, is_sqlite, reading
-from rbac.database.state import FactName
-from rbac.database.work import Work, founding, writing
+from rbac.database.unit_of_work import Work, founding, writing
 from rbac.errors import Refused
 from tests.database import writer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
-from rbac import tables
+from rbac.database import tables
 from rbac.database.bulk import insert_many
 from rbac.database.engine import changing, reading
 from rbac.errors import Refused

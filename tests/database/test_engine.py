@@ -16,11 +16,10 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
-from rbac import tables
-from rbac.database import schema
+from rbac.database import schema, tables
 from rbac.database.engine import changing, is_sqlite, open_engine, reading, translating
 from rbac.database.failures import translated
-from rbac.database.work import transaction, writing
+from rbac.database.unit_of_work import transaction, writing
 from rbac.errors import Conflict, Refused, StoreError
 from tests.conftest import database, execute, migrate
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError
 
-from rbac.database.audit import verify
+from rbac.database.audit.log import verify
 from rbac.database.engine import reading
-from rbac.vocabulary import ID
+from rbac.names import ID
 
 ATTACKS = {
     "an organization without an owner": "UPDATE organization SET owner = NULL WHERE id = 'acme'",

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 
 from rbac.database import schema
 from rbac.database.engine import changing, is_sqlite, open_engine, reading
+from rbac.database.tables import metadata
 from rbac.errors import Refused, StoreError
-from rbac.tables import metadata
 
 _CATALOG = (
     """SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default, ordinal_position

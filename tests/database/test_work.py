@@ -9,10 +9,10 @@ from multiprocessing.context import SpawnProcess
 import pytest
 from sqlalchemy import Connection, Engine, Table, func, insert, select
 
-from rbac import tables
-from rbac.database.audit import entries, verify
+from rbac.database import tables
+from rbac.database.audit.log import entries, verify
 from rbac.database.engine import open_engine, reading
-from rbac.database.work import Work, founding, transaction, writing
+from rbac.database.unit_of_work import Work, founding, transaction, writing
 from rbac.errors import Refused
 from tests.database import writer
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
 
-from rbac import tables
-from rbac.database.state import State, present
-from rbac.database.work import Work
+from rbac.database import tables
+from rbac.database.audit.replay import State, present
+from rbac.database.unit_of_work import Work
 
 Value = dict[str, Any]
 

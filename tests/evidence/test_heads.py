@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rbac
-from rbac.database.heads import Head, read_heads
+from rbac.database.audit.heads import Head, read_heads
 from rbac.errors import StateError
 from rbac.organization import Organization
 from tests.evidence.conftest import Run, edit

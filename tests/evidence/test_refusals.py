@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import event, select, text
 
 import rbac
-from rbac import tables
 from rbac.acting import Acting
-from rbac.database import refusals as module
+from rbac.database import tables
+from rbac.database.audit import refusals as module
 from rbac.organization import Organization
 from tests.conftest import ACME, Clock
 

@@ -12,8 +12,8 @@ import rbac
 from rbac import Role
 from rbac.clock import system_clock, write_instant
 from rbac.organization import Organization
-from rbac.records import Instant
-from rbac.state import write_state
+from rbac.snapshot.records import Instant
+from rbac.statefile.shape import write_state
 from tests.conftest import Clock
 from tests.evidence.conftest import Run
 
@@ -205,10 +205,10 @@ def test_a_clock_that_is_off_is_a_problem_the_store_tells_of(
     store: rbac.Store, clock: Clock, dialect: str, seconds: int, says: str
 ) -> None:
     clock.now = system_clock()
-    assert not list(store.problems())
+    assert not store.health().problems
     clock.advance(seconds)
 
-    found = list(store.problems())
+    found = store.health().problems
 
     assert [says in each for each in found] == ([True] if dialect == "postgresql" else [])
 

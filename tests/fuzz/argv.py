@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from rbac.cli import main
-from rbac.cli.verbs import SHARED
+from rbac.cli.commands import SHARED
 from rbac.vocabulary import Permission, Role
 from tests.fuzz import mutations
 

@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-from rbac.deciding import Decider
+from rbac.decisions.decider import Decider
 from rbac.errors import PolicyError
-from rbac.facts import GivenFacts
-from rbac.model import PACKAGED, parse_model
-from rbac.policy import read_policy
-from rbac.roles import Subject
+from rbac.policy.facts import GivenFacts
+from rbac.policy.model import PACKAGED, parse_model
+from rbac.policy.reader import read_policy
+from rbac.policy.roles import Subject
 from rbac.vocabulary import Permission
 from tests.fuzz import campaign, mutations
 

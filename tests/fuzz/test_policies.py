@@ -7,13 +7,13 @@ from itertools import product
 
 import pytest
 
-from rbac.deciding import Decider
+from rbac.decisions.decider import Decider
 from rbac.errors import PolicyError
-from rbac.facts import GivenFacts
-from rbac.policy import PACKAGED, Policy, parse_policy
-from rbac.review.layout import format_policy
+from rbac.policy.facts import GivenFacts
+from rbac.policy.reader import PACKAGED, Policy, parse_policy
+from rbac.policy.roles import Subject
+from rbac.review.formatting import format_policy
 from rbac.review.lint import lint
-from rbac.roles import Subject
 from rbac.vocabulary import Kind, Permission, Role
 from tests.fuzz import campaign, mutations
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from rbac.database.heads import read_heads
+from rbac.database.audit.heads import read_heads
 from rbac.errors import PolicyError, RBACError, StateError
-from rbac.policy import read_policy
+from rbac.policy.reader import read_policy
 from rbac.review.claims import ClaimsFile, check_claims
-from rbac.review.expectations import read_expectations
 from rbac.review.located import parse_located
-from rbac.review.testfile import TestFile
-from rbac.review.testing import run_tests
-from rbac.trials import Trials
+from rbac.review.testing.expectations import read_expectations
+from rbac.review.testing.file import TestFile
+from rbac.review.testing.fixtures import Trials
+from rbac.review.testing.run import run_tests
 from tests.fuzz import campaign, mutations
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 import rbac
-from rbac.database.facts import Fact
+from rbac.database.stored_facts import Fact
 from rbac.errors import StateError
-from rbac.state import StateFile, check_state, facts_from, read_state, state_from, write_state
-from rbac.state.facts import settings_of
+from rbac.statefile.check import check_state
+from rbac.statefile.convert import facts_from, settings_of, state_from
+from rbac.statefile.shape import StateFile, read_state, write_state
 from rbac.vocabulary import State
 from tests.fuzz import campaign, mutations
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 import rbac
-from rbac import Permission, tables
+from rbac import Permission
+from rbac.database import tables
 from rbac.organization import Organization
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 import rbac
 from rbac import Permission
 from rbac.organization import Organization
-from rbac.policy import Policy
+from rbac.policy.reader import Policy
 
 
 @pytest.mark.parametrize(

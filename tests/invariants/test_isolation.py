@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 import rbac
-from rbac import tables
+from rbac.database import tables
 from rbac.organization import Organization
 from tests.conftest import ACME
 from tests.invariants.everything import answers, rows

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from rbac.deciding import Decider
-from rbac.facts import VALUES, GivenFacts
-from rbac.policy import read_policy
-from rbac.roles import DomainRoles, Subject
+from rbac.decisions.decider import Decider
+from rbac.policy.facts import VALUES, GivenFacts
+from rbac.policy.reader import read_policy
+from rbac.policy.roles import DomainRoles, Subject
 from rbac.vocabulary import Kind, Permission, Role
 from tests.oracle import KIND, answer, conditions, reads
 

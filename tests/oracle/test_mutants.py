@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from rbac.conditions import CONDITIONS
 from rbac.errors import PolicyError
-from rbac.policy import PACKAGED, Policy, parse_policy
+from rbac.policy.conditions import CONDITIONS
+from rbac.policy.reader import PACKAGED, Policy, parse_policy
 from rbac.vocabulary import Effect, Kind, Permission, Role
 from tests.oracle import PERMISSIONS, ROLES, conditions
 

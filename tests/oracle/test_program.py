@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import rbac
 from rbac.clock import parse_instant
-from rbac.matrix import markdown, matrix
 from rbac.organization import Organization
-from rbac.policy import read_policy
+from rbac.policy.reader import read_policy
+from rbac.reports.matrix import markdown, matrix
 from tests.conftest import ACME, Clock
 from tests.oracle import EXAMPLES, Example, NotAQuestion, RefusedByTheSpec, acme, canonical, change, decide
 from tests.oracle.random_worlds import NOW, importable, some_change, some_question, some_state

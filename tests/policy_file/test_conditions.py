@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rbac.conditions import CONDITIONS, Condition, holds
-from rbac.facts import VALUES, GivenFacts, Missing, MissingFact
+from rbac.policy.conditions import CONDITIONS, Condition, holds
+from rbac.policy.facts import VALUES, GivenFacts, Missing, MissingFact
 from rbac.vocabulary import Effect, Kind
 
 conditions = pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import casbin
 import pytest
 
-from rbac.conditions import holds
-from rbac.deciding import Decider
+from rbac.decisions.decider import Decider
 from rbac.errors import PolicyError
-from rbac.facts import GivenFacts
-from rbac.model import PACKAGED, parse_model, read_model
-from rbac.policy import PACKAGED as POLICY
-from rbac.policy import read_policy
-from rbac.roles import DomainRoles, kind
+from rbac.policy.conditions import holds
+from rbac.policy.facts import GivenFacts
+from rbac.policy.model import PACKAGED, parse_model, read_model
+from rbac.policy.reader import PACKAGED as POLICY
+from rbac.policy.reader import read_policy
+from rbac.policy.roles import DomainRoles, kind
 from rbac.vocabulary import Kind, Role
 
 TEXT = PACKAGED.read_text()

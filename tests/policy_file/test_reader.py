@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbac.errors import PolicyError
-from rbac.policy import PACKAGED, parse_policy, read_policy
+from rbac.policy.reader import PACKAGED, parse_policy, read_policy
 from rbac.vocabulary import Permission, Role
 
 GOOD = "p, manager, project, data, export, created_or_invited, allow"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rbac.policy import PACKAGED, Policy, parse_policy, read_policy
-from rbac.review.expectations import Expectation, read_expectations, test_files
-from rbac.trials import Trials
+from rbac.policy.reader import PACKAGED, Policy, parse_policy, read_policy
+from rbac.review.testing.expectations import Expectation, read_expectations, test_files
+from rbac.review.testing.fixtures import Trials
 
 Edited = Callable[..., Policy]
 Read = Callable[[Path], tuple[Expectation, ...]]

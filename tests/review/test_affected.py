@@ -7,11 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import rbac
-from rbac.affected import affected
-from rbac.policy import Policy
-from rbac.review.diff import diff
-from rbac.review.expectations import NOON
-from rbac.trials import Trials
+from rbac.policy.reader import Policy
+from rbac.review.diff.compare import diff
+from rbac.review.diff.impact import affected
+from rbac.review.testing.expectations import NOON
+from rbac.review.testing.fixtures import Trials
 from rbac.vocabulary import Permission, Request, Role
 from tests.review.conftest import Edited, line
 from tests.review.test_trials import USERS, a_state

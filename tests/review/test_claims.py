@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from rbac.errors import PolicyError, UnknownName
-from rbac.policy import Policy
+from rbac.policy.reader import Policy
 from rbac.review.claims import PACKAGED, Claim, ClaimsFile, check_claims, refute
-from rbac.review.gaps import EXCEPTIONS
+from rbac.review.hierarchy import EXCEPTIONS
 from rbac.review.located import read_located
 from tests.review.conftest import Edited, line
 

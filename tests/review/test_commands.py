@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rbac.cli import main
-from rbac.policy import PACKAGED
+from rbac.policy.reader import PACKAGED
 from tests.review.conftest import POLICY_TESTS, line
 
 SHIPPED = PACKAGED.read_text()

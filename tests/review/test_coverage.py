@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rbac.policy import Policy
-from rbac.review.coverage import coverage
-from rbac.review.diff import same_decisions
-from rbac.review.mutation import Judge, Mutant, mutants, mutate
-from rbac.review.report import Severity, is_clean
+from rbac.policy.reader import Policy
+from rbac.review.diff.compare import same_decisions
+from rbac.review.findings import Severity, is_clean
+from rbac.review.testing.coverage import coverage
+from rbac.review.testing.mutation import Judge, Mutant, mutants, mutate
 from tests.review.conftest import POLICY_TESTS, Edited, Read
 
 ACME = POLICY_TESTS / "acme.rbac.yaml"

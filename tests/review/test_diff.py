@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
-from rbac.policy import PACKAGED, Policy, parse_policy
-from rbac.review.comment import Affected, DiffReport, render_diff
-from rbac.review.diagrams import NO
-from rbac.review.diff import Direction, diff
-from rbac.review.formulas import node_of, parse_formula
-from rbac.review.report import Format
-from rbac.review.space import space
+from rbac.fact_space.diagrams import NO
+from rbac.fact_space.formulas import node_of, parse_formula
+from rbac.fact_space.space import space
+from rbac.policy.reader import PACKAGED, Policy, parse_policy
+from rbac.review.diff.compare import Direction, diff
+from rbac.review.diff.report import Affected, DiffReport, render_diff
+from rbac.review.findings import Format
 from rbac.vocabulary import Permission, Role
 from tests.review.conftest import Edited, line
 

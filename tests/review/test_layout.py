@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rbac.errors import PolicyError
-from rbac.policy import PACKAGED, parse_policy
-from rbac.review.diff import diff, same_decisions
-from rbac.review.layout import format_policy, read_document
+from rbac.policy.reader import PACKAGED, parse_policy
+from rbac.review.diff.compare import diff, same_decisions
+from rbac.review.formatting import format_policy, read_document
 
 SHIPPED = PACKAGED.read_text()
 

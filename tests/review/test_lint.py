@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from rbac.errors import PolicyError
-from rbac.policy import PACKAGED
-from rbac.review.layout import format_policy
+from rbac.policy.reader import PACKAGED
+from rbac.review.findings import Format, is_clean, render
+from rbac.review.formatting import format_policy
 from rbac.review.lint import RULES, lint
-from rbac.review.report import Format, is_clean, render
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
 SECTION = re.compile(

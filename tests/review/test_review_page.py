@@ -158,10 +158,10 @@ def test_the_hooks_of_pre_commit_run_and_fail_as_hooks_do(repository: Repository
 
 
 def test_the_example_of_a_policy_test_on_the_page_holds(tmp_path: Path) -> None:
-    from rbac.policy import read_policy
-    from rbac.review.expectations import read_expectations
-    from rbac.review.testing import run_tests
-    from rbac.trials import Trials
+    from rbac.policy.reader import read_policy
+    from rbac.review.testing.expectations import read_expectations
+    from rbac.review.testing.fixtures import Trials
+    from rbac.review.testing.run import run_tests
 
     block = next(block for block in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL) if block.startswith("clock:"))
     (tmp_path / "a" / "b").mkdir(parents=True)

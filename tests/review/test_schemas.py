@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from rbac.schemas import SHAPES, schema
+from rbac.review.schemas import SHAPES, schema
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [ROOT / "examples" / "acme.yaml", ROOT / "claims.yaml", *sorted((ROOT / "tests" / "policy").glob("*.rbac.yaml"))]
@@ -21,7 +21,7 @@ SHIPPED = [ROOT / "examples" / "acme.yaml", ROOT / "claims.yaml", *sorted((ROOT 
 def test_the_schema_in_the_docs_is_the_one_of_the_types(file: str) -> None:
     written = json.loads((ROOT / "docs" / "schemas" / file).read_text())
 
-    assert written == json.loads(json.dumps(schema(file))), "run python -m rbac.schemas docs/schemas"
+    assert written == json.loads(json.dumps(schema(file))), "run python -m rbac.review.schemas docs/schemas"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)

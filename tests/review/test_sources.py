@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rbac.errors import PolicyError, UnknownName
-from rbac.policy import PACKAGED
-from rbac.review.sources import acknowledged, find_source
+from rbac.policy.reader import PACKAGED
+from rbac.review.git import acknowledged, find_source
 
 Git = Callable[..., str]
 

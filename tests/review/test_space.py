@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from rbac.conditions import CONDITIONS, holds
-from rbac.deciding import Decider
-from rbac.facts import VALUES, GivenFacts, Missing
-from rbac.policy import Policy
-from rbac.review.constraints import constraints, domains
-from rbac.review.diagrams import NO, YES, Diagrams, Node
-from rbac.review.space import space
+from rbac.decisions.decider import Decider
+from rbac.fact_space.constraints import constraints, domains
+from rbac.fact_space.diagrams import NO, YES, Diagrams, Node
+from rbac.fact_space.space import space
+from rbac.policy.conditions import CONDITIONS, holds
+from rbac.policy.facts import VALUES, GivenFacts, Missing
+from rbac.policy.reader import Policy
 from rbac.vocabulary import Kind, Permission, Role
 
 DOMAINS = domains()

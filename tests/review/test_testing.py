@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from rbac.errors import PolicyError, StateError
-from rbac.policy import Policy
-from rbac.review.expectations import Asked
-from rbac.review.points import points_of
-from rbac.review.space import space
-from rbac.review.testing import junit, run_tests
+from rbac.fact_space.space import space
+from rbac.policy.reader import Policy
+from rbac.review.testing.expectations import Asked
+from rbac.review.testing.points import points_of
+from rbac.review.testing.run import junit, run_tests
 from tests.review.conftest import POLICY_TESTS, Edited, Read, line
 
 STATE = """

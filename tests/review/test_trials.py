@@ -6,12 +6,12 @@ import random
 from pathlib import Path
 from typing import Any
 
-from rbac.policy import Policy
-from rbac.review.diagrams import NO, Node
-from rbac.review.expectations import NOON, Asked
-from rbac.review.points import points_of
-from rbac.review.space import space
-from rbac.trials import StoreTrial, Trials
+from rbac.fact_space.diagrams import NO, Node
+from rbac.fact_space.space import space
+from rbac.policy.reader import Policy
+from rbac.review.testing.expectations import NOON, Asked
+from rbac.review.testing.fixtures import StoreTrial, Trials
+from rbac.review.testing.points import points_of
 from rbac.vocabulary import Kind, Permission, Request, Role
 
 USERS = ("olga", "una", "ulf", "uma", "udo")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from rbac.policy import parse_policy
+from rbac.policy.reader import parse_policy
+from rbac.review.findings import Finding, Severity
 from rbac.review.lint import cells, headings, lines
 from rbac.review.lint.rules import RULES, Linted, Rule
-from rbac.review.report import Finding, Severity
 
 __all__ = ["RULES", "LintReport", "Rule", "lint"]
 

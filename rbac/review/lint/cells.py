@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from itertools import product
 
-from rbac.conditions import CONDITIONS
-from rbac.policy import Line
-from rbac.review.gaps import EXCEPTIONS, gaps
-from rbac.review.layout import MEMBERSHIP
+from rbac.policy.conditions import CONDITIONS
+from rbac.policy.reader import Line
+from rbac.review.findings import Severity
+from rbac.review.formatting import MEMBERSHIP
+from rbac.review.hierarchy import EXCEPTIONS, gaps
 from rbac.review.lint.rules import Found, Linted, rule
-from rbac.review.report import Severity
 from rbac.vocabulary import MANAGER_OR_ABOVE, TARGETED, WORKERS, Effect, Kind, Permission, Role
 
 AUTHORITY = frozenset(
@@ -154,7 +154,7 @@ def _guard(linted: Linted, kind: Kind, name: str) -> int:
 
 @rule(Severity.WARNING)
 def unused_condition(linted: Linted) -> Found:
-    """A condition of rbac/conditions.py that no line names."""
+    """A condition of rbac/policy/conditions.py that no line names."""
     used = {name for line in linted.policy.lines for name in line.conditions}
     for name in CONDITIONS:
         if name not in used:

@@ -8,18 +8,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 from itertools import pairwise
 
-from rbac.review.layout import (
-    MEMBERSHIP,
-    SECTIONS,
-    conditions_width,
-    order,
-    row_of,
-    section_heading,
-    section_of,
-    write_line,
-)
+from rbac.review.findings import Severity
+from rbac.review.formatting import MEMBERSHIP, SECTIONS, conditions_width, order, row_of, section_heading, section_of, write_line
 from rbac.review.lint.rules import Found, Linted, rule
-from rbac.review.report import Severity
 from rbac.vocabulary import PAGE, Effect
 
 

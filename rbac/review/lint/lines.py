@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rbac.policy import Line
-from rbac.review.diagrams import NO
+from rbac.fact_space.diagrams import NO
+from rbac.policy.reader import Line
+from rbac.review.findings import Severity
 from rbac.review.lint.rules import Found, Linted, rule
-from rbac.review.report import Severity
 
 
 @rule(Severity.ERROR)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from rbac.policy import Line, Policy
-from rbac.review.diagrams import NO, Node
-from rbac.review.layout import Document, read_document
-from rbac.review.report import Severity
-from rbac.review.space import Space, space
+from rbac.fact_space.diagrams import NO, Node
+from rbac.fact_space.space import Space, space
+from rbac.policy.reader import Line, Policy
+from rbac.review.findings import Severity
+from rbac.review.formatting import Document, read_document
 from rbac.vocabulary import Effect, Permission, Role
 
 Found = Iterator[tuple[int, str]]

@@ -1,0 +1,82 @@
+"""`rbac demo`: the example organization in a throw-away store, and real commands run over it.
+
+Its one rule: what is shown is what was run; nothing here is canned.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+import rbac
+from rbac.cli.commands import Main
+from rbac.cli.errors import code_of, sentence
+from rbac.cli.session import Session
+
+EXAMPLE = Path(rbac.__file__).parent / "examples" / "acme.yaml"
+"""The example inside the package."""
+
+SCRIPT = {
+    "Who is in: an Owner, an administrator, two managers, a reviewer, an annotator, two who are not active.": ("members organization",),
+    "The page's table, derived from policy.csv.": ("matrix",),
+    "Ten decisions, each with the line that decided, or with what stands against it.": (
+        "check andy project:view project:p1",
+        "check andy data:export project:p1",
+        "check rita review:access project:p2 --task t1",
+        "check andy labeling:access project:p2 --task t2",
+        "check andy bulk_labeling:perform project:p1",
+        "check max data:export project:p4",
+        "check mia workspace:view workspace:w1",
+        "check olga project:view project:p5",
+        "check ada security_settings:configure organization",
+        "check dan api:access organization",
+    ),
+    "A change that is refused: nobody inside can give ownership away.": ("grant max owner --as olga",),
+    "Ownership changes hands: an operator, a ticket, one transaction, and the record of it.": (
+        "transfer-ownership ada --ticket SUP-104 --operator root",
+        "audit --first 2",
+        "audit --verify",
+    ),
+}
+"""Headings, and the commands under each."""
+
+
+def show(session: Session) -> None:
+    """Run the script; `session` has the policy and the model to use."""
+    main = click.get_current_context().find_root().command
+    assert isinstance(main, Main)
+    with _store() as url:
+        chosen = [word for name in ("policy", "model") if getattr(session, name) for word in (f"--{name}", getattr(session, name))]
+        quiet = ["--db", url, "--org", "acme", *chosen]
+        main.run([*quiet, "import", str(EXAMPLE)])
+        for heading, commands in SCRIPT.items():
+            click.echo(f"\n# {heading}\n")
+            for command in commands:
+                _run(main, quiet, command)
+    click.echo("\nYour own: rbac init --organization acme --owner olga, then rbac --help")
+
+
+def _run(main: Main, quiet: list[str], command: str) -> None:
+    """One command as somebody would type it, its output, and its exit code unless that is 0."""
+    click.echo(f"$ rbac {command}")
+    try:
+        main.run([*quiet, *shlex.split(command)])
+    except click.exceptions.Exit as error:
+        code, said = error.exit_code, ""
+    except rbac.RBACError as error:
+        code, said = code_of(error), f"{sentence(error)}\n"
+    else:
+        return
+    if code:
+        click.echo(f"{said}(exit {code})")
+
+
+@contextmanager
+def _store() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="rbac-demo-") as directory:
+        yield f"sqlite:///{directory}/demo.db"

@@ -1,0 +1,68 @@
+"""Names from outside become values here: ids, domains, roles, permissions.
+
+A name that cannot be a name is an error, never a "no".
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+from rbac.errors import UnknownName
+from rbac.vocabulary import ORGANIZATION, PERMISSIONS, Domain, Kind, Permission, Role, Via, Word
+
+_Names = TypeVar("_Names", bound=Word)
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+"""What a user, organization, workspace, project or task may be called; case counts."""
+
+
+def parse_id(text: str, what: str) -> str:
+    """`text` itself when it can be the id of `what` (a user, a project ...); raises UnknownName."""
+    if isinstance(text, str) and ID.fullmatch(text):
+        return text
+    article = "an" if what[0] in "aeio" else "a"
+    rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
+    raise UnknownName(f"{text!r} cannot be the id of {article} {what}: {rule}")
+
+
+def parse_domain(text: str | Domain) -> Domain:
+    """The domain at an address; raises UnknownName for anything that is not one."""
+    if isinstance(text, Domain):
+        return text
+    if text == Kind.ORGANIZATION:
+        return ORGANIZATION
+    kind, colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if colon and kind in (Kind.WORKSPACE, Kind.PROJECT):
+        return Domain(Kind(kind), parse_id(name, kind))
+    raise UnknownName(f"{text!r} is no domain: write organization, workspace:ID or project:ID")
+
+
+def parse_role(text: str) -> Role:
+    """The role of that name; raises UnknownName with the nearest one."""
+    return _member(Role, text, "role")
+
+
+def parse_permission(text: str) -> Permission:
+    """The permission of that name; raises UnknownName with the nearest one."""
+    return PERMISSIONS.get(text) or _member(Permission, text, "permission")
+
+
+def parse_via(text: str) -> Via:
+    """`ui` or `api`; raises UnknownName."""
+    return _member(Via, text, "way to arrive")
+
+
+def _member(names: type[_Names], text: str, what: str) -> _Names:
+    found = names.named(text)
+    if found is None:
+        raise UnknownName(f"unknown {what} {text!r}{nearest(text, names) or ': one of ' + ', '.join(names)}")
+    return found
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`: did you mean 'x'?` for the nearest of `names`, or nothing when none is near."""
+    found = difflib.get_close_matches(str(name), [str(each) for each in names], n=1, cutoff=0.6)
+    return f": did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,156 @@
+"""The page's own table, derived from a Policy: 26 rows, five roles, the marks and the footnotes.
+
+What a reader of the page sees must be what decides, so nothing here is typed off the page but its wording, which
+vocabulary.py has. Its one rule: no store, a matrix is about roles and never about somebody.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rbac.policy.conditions import CONDITIONS
+from rbac.policy.reader import Policy
+from rbac.vocabulary import PAGE, ROW, Permission, Role, Row
+
+YES, PARTIAL, DEPENDS = "✅", "Partial", "Depends on project settings"
+"""The marks of the page, besides letters out of CRUD and the empty cell."""
+
+_LETTERED = {ROW[Permission.WORKSPACE_VIEW]: "workspace", ROW[Permission.PROJECT_VIEW]: "project"}
+_LETTERS = {"C": "create", "R": "view", "U": "update", "D": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a role may do of a row: the mark, and the footnotes it stands under. Falsy when it may nothing."""
+
+    mark: str
+    footnotes: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.mark)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One row of the page with its five cells."""
+
+    row: Row
+    cells: dict[Role, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The whole table. `footnotes` has the text of each that some cell refers to, numbers before letters."""
+
+    rows: tuple[MatrixRow, ...]
+    footnotes: dict[str, str]
+
+
+def matrix(policy: Policy) -> Matrix:
+    """The table that a policy amounts to."""
+    rows = tuple(MatrixRow(row, {role: _cell(policy, role, row) for role in Role}) for row in PAGE)
+    used = {mark for row in rows for cell in row.cells.values() for mark in cell.footnotes}
+    texts = {condition.mark: condition.summary for condition in CONDITIONS.values() if condition.mark in used}
+    return Matrix(rows, {mark: texts[mark] for mark in _ascending(used)})
+
+
+def markdown(table: Matrix) -> str:
+    """The table in Markdown, with a bold row for each heading and the footnotes below."""
+    lines = [_bars("Action", *map(str.capitalize, Role)), "|" + "---|" * (len(Role) + 1)]
+    for row, first in headed(table):
+        if first:
+            lines.append(_bars(f"**{row.row.heading}**", *("" for _ in Role)))
+        cells = (cell.mark + "".join(f"[^{mark}]" for mark in cell.footnotes) for cell in row.cells.values())
+        lines.append(_bars(row.row.wording, *cells))
+    return "\n".join([*lines, "", *(f"[^{mark}]: {text}" for mark, text in table.footnotes.items())]) + "\n"
+
+
+def as_csv(table: Matrix) -> str:
+    """The table as CSV: number, heading, action and a column for each role; the footnotes stay references."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(["number", "heading", "action", *Role])
+    for row in table.rows:
+        writer.writerow([row.row.number, row.row.heading, row.row.wording, *map(shown, row.cells.values())])
+    return written.getvalue()
+
+
+def text(table: Matrix) -> str:
+    """The table in plain aligned text, each heading on a line of its own."""
+    head = ["Action", *map(str.capitalize, Role)]
+    body = [[f"  {row.row.wording}", *map(shown, row.cells.values())] for row in table.rows]
+    widths = [max(map(_width, column)) for column in zip(head, *body, strict=True)]
+    lines = [_aligned(head, widths)]
+    for (row, first), cells in zip(headed(table), body, strict=True):
+        lines += [row.row.heading] * first + [_aligned(cells, widths)]
+    return "\n".join([*lines, "", *(f"[{mark}] {note}" for mark, note in table.footnotes.items())]) + "\n"
+
+
+def shown(cell: Cell) -> str:
+    """A cell where there is no Markdown: the mark, then its footnotes in brackets."""
+    notes = "".join(f"[{mark}]" for mark in cell.footnotes)
+    return f"{cell.mark} {notes}".strip()
+
+
+def headed(table: Matrix) -> Iterator[tuple[MatrixRow, bool]]:
+    """Each row, and whether it is the first under its heading."""
+    heading = None
+    for row in table.rows:
+        yield row, row.row.heading != heading
+        heading = row.row.heading
+
+
+def as_data(table: Matrix) -> dict[str, Any]:
+    """The table for JSON: rows with their cells by role, and the text of each footnote."""
+    rows = [
+        {
+            "number": row.row.number,
+            "heading": row.row.heading,
+            "action": row.row.wording,
+            "cells": {role: {"mark": cell.mark, "footnotes": cell.footnotes} for role, cell in row.cells.items()},
+        }
+        for row in table.rows
+    ]
+    return {"rows": rows, "footnotes": table.footnotes}
+
+
+def _cell(policy: Policy, role: Role, row: Row) -> Cell:
+    lines = {permission: policy.cell(role, permission) for permission in row.permissions}
+    names = {name for allowing in lines.values() for line in allowing for name in line.conditions}
+    footnotes = {CONDITIONS[name].mark for name in names} - {""}
+    return Cell(
+        _mark(row, frozenset(permission for permission, allowing in lines.items() if allowing), names), tuple(_ascending(footnotes))
+    )
+
+
+def _mark(row: Row, allowed: frozenset[Permission], conditions: set[str]) -> str:
+    if not allowed:
+        return ""
+    if row in _LETTERED:
+        letters = (letter for letter, action in _LETTERS.items() if f"{_LETTERED[row]}:{action}" in allowed)
+        return "".join(letters) or PARTIAL
+    if row == ROW[Permission.DATA_MANAGER_VIEW] and "data_manager_shown" in conditions:
+        return DEPENDS
+    return YES if len(allowed) == len(row.permissions) else PARTIAL
+
+
+def _ascending(marks: set[str]) -> list[str]:
+    return sorted(marks, key=lambda mark: (not mark.isdigit(), len(mark), mark))
+
+
+def _bars(*cells: str) -> str:
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _width(cell: str) -> int:
+    """Columns of a terminal: the tick takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) == "W" else 1 for character in cell)

@@ -1,0 +1,161 @@
+"""Whom a change of the policy touches today: people and domains of a store, cell by cell.
+
+A person counts when, with their own facts in some domain, the change gives or takes something, for themselves or for
+some target or task. Its one rule: everybody is looked at; strangers to a domain, whose facts there are all alike, at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from sqlalchemy import Connection
+
+from rbac.fact_space.diagrams import Node
+from rbac.fact_space.space import Space, places_of, space
+from rbac.listing import members
+from rbac.listing import standings as domains
+from rbac.policy.facts import VALUES, Facts
+from rbac.policy.reader import Policy
+from rbac.policy.roles import Subject
+from rbac.review.diff.compare import CellChange
+from rbac.review.diff.report import NAMED, Affected
+from rbac.snapshot.facts_of_records import RecordedFacts
+from rbac.snapshot.reader import Snapshot
+from rbac.snapshot.records import NOTHING_ELSE, Instant, MemberRecord, OrganizationRecord, Place
+from rbac.store import Store
+from rbac.vocabulary import Domain, Kind, Permission, Request, Role, State
+
+_EVERY_FACT = dict.fromkeys(product(Role, Permission), frozenset(VALUES))
+_OPEN = frozenset(name for name in VALUES if name.startswith(("target_", "task_")) or name == "shares_domain_with_target")
+"""Facts about whatever target or task a question may name."""
+
+_ASSIGNED = ("assigned_as_annotator", "assigned_as_reviewer")
+_UNASSIGNED = len(VALUES[_ASSIGNED[0]])
+"""The place of an assignment that was not looked up, because no answer can turn on it: left open."""
+
+Cell = tuple[Role, Permission]
+
+
+@dataclass(slots=True)
+class _Touched:
+    """Who gains and loses one cell, and where; filled while the store is read."""
+
+    gained: Node
+    lost: Node
+    gaining: set[str] = field(default_factory=set)
+    losing: set[str] = field(default_factory=set)
+    domains: set[tuple[str, Domain]] = field(default_factory=set)
+
+
+def affected(store: Store, old: Policy, new: Policy, changes: Sequence[CellChange], organizations: Sequence[str]) -> tuple[Affected, ...]:
+    """For each changed cell that touches somebody: how many people of the organizations, in how many domains, the first of them."""
+    here = space()
+    touched = {(change.role, change.permission): _touched(here, old, new, change.role, change.permission) for change in changes}
+    for name in organizations:
+        with store.context.reading() as connection:
+            _Reader(connection, name, store.context.clock(), touched, f"{name}/" if len(organizations) > 1 else "").read()
+    return tuple(_told(cell, each) for cell, each in touched.items() if each.gaining or each.losing)
+
+
+def _touched(here: Space, old: Policy, new: Policy, role: Role, permission: Permission) -> _Touched:
+    before, after = here.allowed(old, role, permission), here.allowed(new, role, permission)
+    return _Touched(here.diagrams.but_not(after, before), here.diagrams.but_not(before, after))
+
+
+def _told(cell: Cell, each: _Touched) -> Affected:
+    people = sorted(each.gaining | each.losing)
+    return Affected(*cell, len(people), len(each.gaining), len(each.losing), len(each.domains), tuple(people[:NAMED]))
+
+
+class _Reader:
+    """Reads one organization in one transaction; lives for that."""
+
+    def __init__(self, connection: Connection, organization: str, now: Instant, touched: dict[Cell, _Touched], prefix: str) -> None:
+        self._connection, self._organization, self._now, self._prefix = connection, organization, now, prefix
+        self._touched = touched
+        self._source = Snapshot(connection, organization, _EVERY_FACT)
+        self._kinds = {permission.kind for _, permission in touched}
+        self._places: dict[Domain, Place] = {}
+        self._strangers: dict[Cell, dict[Domain, tuple[bool, bool]]] = defaultdict(dict)
+        self._standing: Counter[tuple[Domain, Role]] = Counter()
+
+    def read(self) -> None:
+        """Look at every domain and every active member."""
+        record = self._source.organization()
+        if record is None:
+            return
+        for domain in domains.every(self._connection, self._organization):
+            place = self._source.place(str(domain)) if domain.kind in self._kinds else None
+            if place is not None:
+                self._places[domain] = place
+                self._look_at_strangers(record, domain, place)
+        active: Counter[Role] = Counter()
+        for member in self._active():
+            assert member.role is not None, "an active member has a role"
+            active[member.role] += 1
+            self._look_at_member(record, member)
+        for (role, permission), where in self._strangers.items():
+            for domain in where:
+                if active[role] > self._standing[domain, role]:
+                    self._touched[role, permission].domains.add((self._organization, domain))
+
+    def _active(self) -> Iterator[MemberRecord]:
+        for membership in list(members.of(self._connection, self._organization, Domain(Kind.ORGANIZATION), self._now)):
+            member = self._source.member(membership.user) if membership.state is State.ACTIVE else None
+            if member is not None:
+                yield member
+
+    def _look_at_strangers(self, record: OrganizationRecord, domain: Domain, place: Place) -> None:
+        """Somebody of each role with nothing to do with the domain. In the organization nobody is a stranger."""
+        for role, permission in self._cells(domain) if domain.kind is not Kind.ORGANIZATION else ():
+            nobody = MemberRecord("", role, State.ACTIVE, (), (), {}, {}, Subject("", role))
+            facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now, False, False, NOTHING_ELSE)
+            found = self._ways(facts, (role, permission))
+            if any(found):
+                self._strangers[role, permission][domain] = found
+
+    def _look_at_member(self, record: OrganizationRecord, member: MemberRecord) -> None:
+        own = {standing.domain: standing.role for standing in self._standings(member) if standing.domain in self._places}
+        for domain, role in own.items():
+            assert role is not None and member.role is not None, "an active member has a role everywhere"
+            self._standing[domain, member.role] += domain.kind is not Kind.ORGANIZATION
+            for cell in self._cells(domain):
+                if cell[0] is role:
+                    place = self._places[domain]
+                    asked = self._source.asked(Request(member.user, cell[1], str(domain)), cell[1], member, place, role, self._now)
+                    facts = RecordedFacts(place.kind, role, record, member, place, cell[1], self._now, False, False, asked)
+                    self._note(member.user, cell, domain, self._ways(facts, cell))
+        for (role, permission), where in self._strangers.items():
+            if role is member.role:
+                elsewhere = [found for domain, found in where.items() if domain not in own]
+                self._note_stranger(member.user, (role, permission), elsewhere)
+
+    def _standings(self, member: MemberRecord) -> Iterable[domains.Standing]:
+        return domains.standings(self._connection, self._organization, member, self._now)
+
+    def _cells(self, domain: Domain) -> list[Cell]:
+        return [cell for cell in self._touched if cell[1].kind is domain.kind]
+
+    def _ways(self, facts: Facts, cell: Cell) -> tuple[bool, bool]:
+        """Whether the cell is gained, and lost, with these facts and some target and task."""
+        here, each = space(), self._touched[cell]
+        known = {name: place for name, place in places_of(facts, here).items() if name not in _OPEN}
+        for name in _ASSIGNED:
+            if facts.kind is Kind.PROJECT and known[name] == _UNASSIGNED:
+                del known[name]
+        return here.diagrams.can_hold(each.gained, known), here.diagrams.can_hold(each.lost, known)
+
+    def _note(self, user: str, cell: Cell, domain: Domain, ways: tuple[bool, bool]) -> None:
+        if any(ways):
+            self._touched[cell].domains.add((self._organization, domain))
+            self._note_stranger(user, cell, [ways])
+
+    def _note_stranger(self, user: str, cell: Cell, found: Iterable[tuple[bool, bool]]) -> None:
+        for gains, loses in found:
+            if gains:
+                self._touched[cell].gaining.add(self._prefix + user)
+            if loses:
+                self._touched[cell].losing.add(self._prefix + user)

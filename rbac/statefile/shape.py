@@ -1,0 +1,228 @@
+"""The state file: what it may say, and the strict reading of YAML or JSON into it.
+
+Every name, role and reference is checked here, each error with the path of what is wrong; nothing is skipped. Its
+one rule: an import asks what a file says, never who may do it, so it takes every state that changes can lead to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from rbac.errors import StateError
+from rbac.text import parted, plain
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of the file: unknown keys are errors, defaults are not written."""
+
+
+class MemberState(_Strict):
+    """A member who is not plainly active: `{role: annotator, state: deactivated}`, `{state: invited}`."""
+
+    role: str | None = None
+    state: str = "active"
+
+
+class Ends(_Strict):
+    """A membership that may end: `{until: 2027-01-31T12:00:00Z}`."""
+
+    until: Moment | None = None
+
+
+class ProjectRole(_Strict):
+    """A project role that may end."""
+
+    role: str
+    until: Moment | None = None
+
+
+class Pause(_Strict):
+    """A pause that may end."""
+
+    reason: str = "manual"
+    until: Moment | None = None
+
+
+class TaskState(_Strict):
+    """A task: to whom it is assigned, and who has worked on it."""
+
+    annotators: list[str] = []
+    reviewers: list[str] = []
+    worked_on_by: list[str] = []
+
+
+class ProjectState(_Strict):
+    """A project."""
+
+    id: str
+    created_by: str | None = None
+    published: bool = False
+    distribution: str = "automatic"
+    show_data_manager_to: list[str] = []
+    review_only_assigned: bool = False
+    members: list[str] | dict[str, Ends | None] = []
+    project_roles: dict[str, str | ProjectRole] = {}
+    paused: dict[str, str | Pause] = {}
+    tasks: dict[str, TaskState | None] = {}
+
+
+class WorkspaceState(_Strict):
+    """A workspace with its projects."""
+
+    id: str
+    created_by: str | None = None
+    personal: bool = False
+    members: list[str] | dict[str, Ends | None] = []
+    projects: list[ProjectState] = []
+
+
+class Settings(_Strict):
+    """The switches of an organization."""
+
+    plugins_enabled: bool = False
+    manual_role_management: bool = True
+    administrators_make_administrators: bool = True
+    tokens_for_annotators_and_reviewers: bool = True
+
+
+class OrganizationState(_Strict):
+    """An organization; `members` does not repeat the Owner."""
+
+    id: str
+    owner: str
+    members: dict[str, str | MemberState] = {}
+    settings: Settings = msgspec.field(default_factory=Settings)
+    restrictions: dict[str, str] = {}
+    workspaces: list[WorkspaceState] = []
+
+
+class StateFile(_Strict):
+    """The whole file."""
+
+    organizations: list[OrganizationState]
+
+
+def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
+    """The state in a YAML or JSON file, or in a dictionary of the same shape; raises StateError with the path."""
+    if isinstance(source, Mapping):
+        return _convert(dict(source), "")
+    path = Path(source)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise StateError(f"cannot be read: {error.strerror}", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise StateError(f"byte {error.start} is not UTF-8", file=str(path)) from error
+    return _convert(_parse_json(text, str(path)) if path.suffix == ".json" else _parse_yaml(text, str(path)), str(path))
+
+
+def write_state(state: StateFile, *, as_json: bool = False) -> str:
+    """The text of a state file, YAML unless asked for JSON; reading it gives `state` again."""
+    builtins = msgspec.to_builtins(state, builtin_types=(datetime,))
+    if as_json:
+        return json.dumps(msgspec.to_builtins(state), indent=2) + "\n"
+    import yaml
+
+    from rbac.documents import WrittenOut
+
+    return yaml.dump(builtins, Dumper=WrittenOut, sort_keys=False, width=140)
+
+
+def members_of(part: WorkspaceState | ProjectState) -> Iterator[tuple[str, datetime | None]]:
+    """Who is listed as a member, and until when."""
+    listed = part.members
+    if isinstance(listed, list):
+        yield from ((user, None) for user in listed)
+    else:
+        yield from ((user, ends.until if ends else None) for user, ends in listed.items())
+
+
+def _convert(data: Any, file: str) -> StateFile:
+    try:
+        return msgspec.convert(data, StateFile)
+    except msgspec.ValidationError as error:
+        message, path = parted(str(error))
+        hint = ": quote it" if "expected `str" in message and "got `str" not in message else ""
+        if "RFC3339" in message:
+            message = "expected an instant, as in 2027-01-31T12:00:00Z"
+        raise StateError(f"{message}{hint}", file=file, path=plain(_named(data, path))) from None
+    except UnicodeEncodeError as error:
+        raise StateError(f"{plain(error.object)} is no name: it has half a character", file=file) from None
+    except RecursionError:
+        raise StateError("is nested too deeply", file=file) from None
+
+
+_VALUES: dict[str, Any] = {
+    "restrictions": str,
+    "project_roles": str | ProjectRole,
+    "paused": str | Pause,
+    "tasks": TaskState | None,
+}
+
+
+def _named(data: Any, path: str) -> str:
+    """The path with the key that msgspec leaves open: the first in `members[...]` that does not convert."""
+    before, open_key, after = path.partition("[...]")
+    if not open_key:
+        return path
+    part = data
+    try:
+        for name in re.findall(r"[A-Za-z_]+|[0-9]+", before):
+            part = part[int(name)] if name.isdecimal() else part[name]
+        part = part.items()
+    except (LookupError, TypeError, AttributeError):  # an unknown key that looks like a path of msgspec's
+        return path
+    field = before.rpartition(".")[2]
+    kind = _VALUES.get(field, Ends | None if "workspaces" in before else str | MemberState)
+    for key, value in part:
+        try:
+            msgspec.convert(value, kind)
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            return f"{before}.{key}{after}"
+    return path
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _parse_json(text: str, file: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            raise StateError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice", file=file)
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise StateError(f"{error.lineno}:{error.colno}: is no JSON: {_lower(error.msg)}", file=file) from None
+    except ValueError:  # Python's own, of a number
+        raise StateError("is no JSON: a number has too many digits", file=file) from None
+    except RecursionError:
+        raise StateError("is nested too deeply", file=file) from None
+
+
+def _parse_yaml(text: str, file: str) -> Any:
+    import yaml
+
+    from rbac.documents import UniqueKeys
+
+    try:
+        return yaml.load(text, Loader=UniqueKeys)  # a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{mark.line + 1}:{mark.column + 1}: " if mark else ""
+        raise StateError(f"{place}is no YAML: {error.problem or error.context}", file=file) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise StateError(f"is no YAML: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}", file=file) from None
