@@ -1,11 +1,12 @@
 """Decision diagrams: a yes-or-no function over finite facts as a graph in which equal functions are the same number.
 
-This is how a review looks at every combination without walking them one by one: a cell of the table reads up to 16
-facts, 200,000 combinations, and a diagram of it has some dozens of nodes. Its one rule: exact, nothing is rounded.
+This is how a review considers every combination without enumerating them: a cell of the table reads up to 16 facts,
+200,000 combinations, and its diagram has some dozens of nodes. Nothing is rounded or sampled.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -19,25 +20,26 @@ YES: Node = 1
 _AND, _AND_NOT, _OR = range(3)
 
 
-class _Unasked(Exception):  # not an error: it carries the name of the fact to branch on
+class _Unread(Exception):  # not an error: it carries the name of the fact to branch on
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 class _Known:
-    """The facts settled so far; looking at any other one says which it is."""
+    """The facts settled so far; reading any other one raises _Unread with its name."""
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
         self.__dict__.update(facts)
 
     def __getattr__(self, name: str) -> Any:
-        raise _Unasked(name)
+        raise _Unread(name)
 
 
 class Diagrams:
-    """All diagrams of one review; lives as long as it does. `domains` gives each fact's values, in the order of the diagrams.
+    """A set of diagrams over the same facts. `domains` gives each fact's values, in the order of the diagrams.
 
-    A value may be a `Missing`; values are told apart by their place, never compared.
+    A value may be a `Missing`; values are told apart by their position, never compared. Safe to share between threads: a node gets
+    its number under a lock, so two threads that make the same function get the same number.
     """
 
     def __init__(self, domains: Mapping[str, tuple[Any, ...]]) -> None:
@@ -47,6 +49,11 @@ class Diagrams:
         self._nodes: list[tuple[int, tuple[Node, ...]]] = [(len(self.names), ()), (len(self.names), ())]
         self._ids: dict[tuple[int, tuple[Node, ...]], Node] = {}
         self._memo: dict[tuple[int, Node, Node], Node] = {}
+        self._numbering = threading.Lock()
+
+    def replace_lock(self) -> None:
+        """Go on in a forked process, whose parent may have held the lock. A node without a number is no node yet."""
+        self._numbering = threading.Lock()
 
     def of(self, function: Callable[[Facts], bool], *, if_missing: bool = False) -> Node:
         """The diagram of a function, found by calling it; `if_missing` is its value where it looks at a missing fact."""
@@ -156,8 +163,8 @@ class Diagrams:
             return YES if function(cast(Facts, _Known(known))) else NO
         except MissingFact:
             return YES if if_missing else NO
-        except _Unasked as unasked:
-            name = unasked.name
+        except _Unread as unread:
+            name = unread.name
         branches = (self._ask(function, {**known, name: value}, if_missing) for value in self.domains[name])
         return self.any(self.both(self.literal_at(name, place), branch) for place, branch in enumerate(branches))
 
@@ -166,10 +173,16 @@ class Diagrams:
             return children[0]
         key = (level, children)
         found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = len(self._nodes)
-            self._nodes.append(key)
-        return found
+        return self._numbered(key) if found is None else found
+
+    def _numbered(self, key: tuple[int, tuple[Node, ...]]) -> Node:
+        """The number of a node, a new one unless another thread has just given it one."""
+        with self._numbering:
+            found = self._ids.get(key)
+            if found is None:
+                self._nodes.append(key)  # before the number is handed out: whoever finds it reads the node
+                found = self._ids[key] = len(self._nodes) - 1
+            return found
 
     def _combine(self, how: int, one: Node, other: Node) -> Node:
         settled = _settled(how, one, other)
@@ -201,5 +214,5 @@ def _settled(how: int, one: Node, other: Node) -> Node | None:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a fact's value is that nobody knows it; the one look at a Missing that does not raise."""
+    """Whether a fact is not known; the one way to examine a Missing that does not raise."""
     return isinstance(value, Missing)

@@ -1,10 +1,12 @@
-"""The permission space: for each cell, every combination of facts there can be, and what a policy says of them.
+"""The permission space: for each cell, every combination of facts there can be, and what a policy decides for them.
 
-`space()` is built once a process. Its one rule: what is asked here is answered for all combinations at once.
+`space()` is built once a process, when it is first needed: it takes about 20 ms. An answer holds for all combinations at once.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -18,7 +20,7 @@ from rbac.vocabulary import Effect, Kind, Permission, Role
 
 
 class Space:
-    """Every combination of facts there can be, as diagrams; lives as long as the process, for one thread at a time."""
+    """Every combination of facts there can be, as diagrams; lives as long as the process, and threads share it."""
 
     def __init__(self) -> None:
         self.diagrams = Diagrams(domains())
@@ -42,11 +44,11 @@ class Space:
         return self.diagrams.but_not(self.diagrams.any(by_effect[Effect.ALLOW]), self.diagrams.any(by_effect[Effect.DENY]))
 
     def denied(self, policy: Policy, role: Role, permission: Permission) -> Node:
-        """Where a deny line of `policy` bites in the cell."""
+        """Where a deny line of `policy` applies in the cell."""
         return self.diagrams.any(map(self.line, policy.denials(role, permission)))
 
     def open(self, policy: Policy, role: Role, permission: Permission) -> Node:
-        """Where no deny line of `policy` bites: what the allow lines of the cell decide about."""
+        """Where no deny line of `policy` applies: what the allow lines of the cell decide about."""
         return self.diagrams.but_not(self.question(role, permission.kind), self.denied(policy, role, permission))
 
     def line(self, line: Line) -> Node:
@@ -73,10 +75,28 @@ def _fact(name: str, value: Any) -> str:
     return f"{name} = {'/'.join(sorted(value)) or 'nobody' if isinstance(value, frozenset) else value or 'nobody'}"
 
 
-@cache
+_building = threading.Lock()
+_built: list[Space] = []
+
+
 def space() -> Space:
-    """The space of this process."""
-    return Space()
+    """The space of this process; the numbers of its diagrams mean something in this one only."""
+    with _building:
+        if not _built:
+            _built.append(Space())
+        return _built[0]
+
+
+def _in_child() -> None:
+    """Replace the locks after a fork: a thread that held one is not there in the child."""
+    global _building
+    _building = threading.Lock()
+    for each in _built:
+        each.diagrams.replace_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def places_of(facts: Facts, here: Space) -> dict[str, int]:

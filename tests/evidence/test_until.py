@@ -200,7 +200,9 @@ def test_ends_survive_an_export_and_an_import_of_it(store: rbac.Store, acme: Org
     assert [each.until for each in store.organization("copy").members("workspace:w1")] == [None, end, None]
 
 
-@pytest.mark.parametrize(("seconds", "says"), [(3600, "ahead of the database's: what ends at an instant ends too early"), (-3600, "behind")])
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(3600, "ahead of the database's: what ends at an instant ends too early"), (-3600, "behind")]
+)
 def test_a_clock_that_is_off_is_a_problem_the_store_tells_of(
     store: rbac.Store, clock: Clock, dialect: str, seconds: int, says: str
 ) -> None:
