@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -89,64 +89,73 @@ class PauseReason(Word):
 
 
 class Permission(Word):
-    """The 54 permissions behind the 26 rows, in the order of the page; `object:action`."""
+    """Every permission, `object:action`, with the kind of domain it is asked in.
 
-    kind: Kind  # the kind of domain it is asked in; a plain attribute, set below, because decisions read it
+    First the 54 behind the rows of the published table, in its order; then those that go beyond it.
+    """
 
-    ORGANIZATION_PAGE_VIEW = "organization_page:view"
-    MEMBER_ROLE_ASSIGN = "member_role:assign"
-    USER_INVITE = "user:invite"
-    ACTIVITY_LOG_VIEW = "activity_log:view"
-    MODEL_PROVIDER_CONFIGURE = "model_provider:configure"
-    ACCESS_TOKENS_CONFIGURE = "access_tokens:configure"
-    SSO_CONFIGURE = "sso:configure"
-    ORGANIZATION_NAME_CONFIGURE = "organization_name:configure"
-    USAGE_AND_LICENSE_VIEW = "usage_and_license:view"
-    SECURITY_SETTINGS_CONFIGURE = "security_settings:configure"
-    FEATURE_SETTINGS_CONFIGURE = "feature_settings:configure"
-    PERMISSION_SETTINGS_CONFIGURE = "permission_settings:configure"
-    EMAIL_NOTIFICATIONS_CONFIGURE = "email_notifications:configure"
-    SUPPORT_REPORTS_CONFIGURE = "support_reports:configure"
-    EMBEDDING_CONFIGURE = "embedding:configure"
-    BILLING_CONFIGURE = "billing:configure"
-    WORKSPACE_CREATE = "workspace:create"
-    WORKSPACE_VIEW = "workspace:view"
-    WORKSPACE_UPDATE = "workspace:update"
-    WORKSPACE_MEMBER_MANAGE = "workspace_member:manage"
-    WORKSPACE_DELETE = "workspace:delete"
-    PROJECT_CREATE = "project:create"
-    PROJECT_VIEW = "project:view"
-    PROJECT_UPDATE = "project:update"
-    PROJECT_MEMBER_MANAGE = "project_member:manage"
-    PROJECT_DELETE = "project:delete"
-    TASK_DELETE = "task:delete"
-    DATA_MANAGER_VIEW = "data_manager:view"
-    PROJECT_SETTINGS_CONFIGURE = "project_settings:configure"
-    STORAGE_CONFIGURE = "storage:configure"
-    WEBHOOK_CONFIGURE = "webhook:configure"
-    PLUGIN_VIEW = "plugin:view"
-    PLUGIN_CONFIGURE = "plugin:configure"
-    PROJECT_MEMBER_PAUSE = "project_member:pause"
-    DATA_IMPORT = "data:import"
-    DATA_EXPORT = "data:export"
-    TASK_ASSIGN_ANNOTATOR = "task:assign_annotator"
-    LABELING_ACCESS = "labeling:access"
-    REVIEW_ACCESS = "review:access"
-    ANNOTATION_UPDATE = "annotation:update"
-    AGREEMENT_MONITOR = "agreement:monitor"
-    ANNOTATION_VERIFY = "annotation:verify"
-    TASK_ASSIGN_REVIEWER = "task:assign_reviewer"
-    BULK_LABELING_PERFORM = "bulk_labeling:perform"
-    API_ACCESS = "api:access"
-    API_TOKEN_CREATE = "api_token:create"
-    PROJECT_DASHBOARD_VIEW = "project_dashboard:view"
-    MEMBERS_DASHBOARD_VIEW = "members_dashboard:view"
-    ANNOTATOR_DASHBOARD_VIEW = "annotator_dashboard:view"
-    PROMPT_CREATE = "prompt:create"
-    PROMPT_EVALUATE = "prompt:evaluate"
-    PROMPT_RUN = "prompt:run"
-    PROMPT_APPLY = "prompt:apply"
-    PROMPT_PREDICTION_VIEW = "prompt_prediction:view"
+    kind: Kind  # a plain attribute, because decisions read it
+
+    def __new__(cls, name: str, kind: Kind = Kind.PROJECT) -> Self:  # without a kind: `Permission(name)`, which looks one up
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.kind = kind
+        return member
+
+    ORGANIZATION_PAGE_VIEW = "organization_page:view", Kind.ORGANIZATION
+    MEMBER_ROLE_ASSIGN = "member_role:assign", Kind.ORGANIZATION
+    USER_INVITE = "user:invite", Kind.ORGANIZATION
+    ACTIVITY_LOG_VIEW = "activity_log:view", Kind.ORGANIZATION
+    MODEL_PROVIDER_CONFIGURE = "model_provider:configure", Kind.ORGANIZATION
+    ACCESS_TOKENS_CONFIGURE = "access_tokens:configure", Kind.ORGANIZATION
+    SSO_CONFIGURE = "sso:configure", Kind.ORGANIZATION
+    ORGANIZATION_NAME_CONFIGURE = "organization_name:configure", Kind.ORGANIZATION
+    USAGE_AND_LICENSE_VIEW = "usage_and_license:view", Kind.ORGANIZATION
+    SECURITY_SETTINGS_CONFIGURE = "security_settings:configure", Kind.ORGANIZATION
+    FEATURE_SETTINGS_CONFIGURE = "feature_settings:configure", Kind.ORGANIZATION
+    PERMISSION_SETTINGS_CONFIGURE = "permission_settings:configure", Kind.ORGANIZATION
+    EMAIL_NOTIFICATIONS_CONFIGURE = "email_notifications:configure", Kind.ORGANIZATION
+    SUPPORT_REPORTS_CONFIGURE = "support_reports:configure", Kind.ORGANIZATION
+    EMBEDDING_CONFIGURE = "embedding:configure", Kind.ORGANIZATION
+    BILLING_CONFIGURE = "billing:configure", Kind.ORGANIZATION
+    WORKSPACE_CREATE = "workspace:create", Kind.ORGANIZATION
+    WORKSPACE_VIEW = "workspace:view", Kind.WORKSPACE
+    WORKSPACE_UPDATE = "workspace:update", Kind.WORKSPACE
+    WORKSPACE_MEMBER_MANAGE = "workspace_member:manage", Kind.WORKSPACE
+    WORKSPACE_DELETE = "workspace:delete", Kind.WORKSPACE
+    PROJECT_CREATE = "project:create", Kind.WORKSPACE
+    PROJECT_VIEW = "project:view", Kind.PROJECT
+    PROJECT_UPDATE = "project:update", Kind.PROJECT
+    PROJECT_MEMBER_MANAGE = "project_member:manage", Kind.PROJECT
+    PROJECT_DELETE = "project:delete", Kind.PROJECT
+    TASK_DELETE = "task:delete", Kind.PROJECT
+    DATA_MANAGER_VIEW = "data_manager:view", Kind.PROJECT
+    PROJECT_SETTINGS_CONFIGURE = "project_settings:configure", Kind.PROJECT
+    STORAGE_CONFIGURE = "storage:configure", Kind.PROJECT
+    WEBHOOK_CONFIGURE = "webhook:configure", Kind.PROJECT
+    PLUGIN_VIEW = "plugin:view", Kind.PROJECT
+    PLUGIN_CONFIGURE = "plugin:configure", Kind.PROJECT
+    PROJECT_MEMBER_PAUSE = "project_member:pause", Kind.PROJECT
+    DATA_IMPORT = "data:import", Kind.PROJECT
+    DATA_EXPORT = "data:export", Kind.PROJECT
+    TASK_ASSIGN_ANNOTATOR = "task:assign_annotator", Kind.PROJECT
+    LABELING_ACCESS = "labeling:access", Kind.PROJECT
+    REVIEW_ACCESS = "review:access", Kind.PROJECT
+    ANNOTATION_UPDATE = "annotation:update", Kind.PROJECT
+    AGREEMENT_MONITOR = "agreement:monitor", Kind.PROJECT
+    ANNOTATION_VERIFY = "annotation:verify", Kind.PROJECT
+    TASK_ASSIGN_REVIEWER = "task:assign_reviewer", Kind.PROJECT
+    BULK_LABELING_PERFORM = "bulk_labeling:perform", Kind.PROJECT
+    API_ACCESS = "api:access", Kind.ORGANIZATION
+    API_TOKEN_CREATE = "api_token:create", Kind.ORGANIZATION
+    PROJECT_DASHBOARD_VIEW = "project_dashboard:view", Kind.PROJECT
+    MEMBERS_DASHBOARD_VIEW = "members_dashboard:view", Kind.PROJECT
+    ANNOTATOR_DASHBOARD_VIEW = "annotator_dashboard:view", Kind.ORGANIZATION
+    PROMPT_CREATE = "prompt:create", Kind.PROJECT
+    PROMPT_EVALUATE = "prompt:evaluate", Kind.PROJECT
+    PROMPT_RUN = "prompt:run", Kind.PROJECT
+    PROMPT_APPLY = "prompt:apply", Kind.PROJECT
+    PROMPT_PREDICTION_VIEW = "prompt_prediction:view", Kind.PROJECT
 
     @property
     def object(self) -> str:
@@ -160,13 +169,13 @@ class Permission(Word):
 
     @property
     def row(self) -> Row:
-        """The row of the page it belongs to."""
+        """The row it belongs to; a permission beyond the published table has a row of its own."""
         return ROW[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the published table: its number, the heading it stands under, its wording, its permissions."""
+    """One row of the table: its number, the heading it stands under, its wording, its permissions."""
 
     number: int
     heading: str
@@ -174,15 +183,17 @@ class Row:
     permissions: tuple[Permission, ...]
 
 
-def _rows() -> Iterable[Row]:
-    """The page, row by row; each row takes its permissions off the enum, which is in the page's order."""
+def _rows() -> Iterator[Row]:
+    """Row by row; each published row takes its permissions off the enum, and each permission that is left gets a row."""
     ahead = iter(Permission)
-    for number, (heading, wording, count) in enumerate(_PAGE, 1):
+    for number, (heading, wording, count) in enumerate(_PUBLISHED, 1):
         yield Row(number, heading, wording, tuple(next(ahead) for _ in range(count)))
+    for number, permission in enumerate(ahead, len(_PUBLISHED) + 1):
+        yield Row(number, BEYOND, str(permission), (permission,))
 
 
 _ORGANIZATION, _PROJECT, _DATA, _LABELING = "Organization Management", "Project Management", "Data Access", "Data Labeling Workflows"
-_PAGE = (
+_PUBLISHED = (
     (_ORGANIZATION, "View the Organization page", 1),
     (_ORGANIZATION, "Assign member roles", 1),
     (_ORGANIZATION, "Invite users", 1),
@@ -211,25 +222,18 @@ _PAGE = (
     ("Prompts", "See predictions generated by Prompts", 1),
 )
 
-PAGE: tuple[Row, ...] = tuple(_rows())
-"""The 26 rows of the published page, in its order."""
+BEYOND = "Beyond the published table"
+"""The heading of the permissions that the published table does not have."""
+
+ROWS: tuple[Row, ...] = tuple(_rows())
+"""The 26 rows of the published table in its order, then a row for each permission beyond it."""
+
+PUBLISHED_ROWS: tuple[Row, ...] = ROWS[: len(_PUBLISHED)]
 
 PERMISSIONS: dict[str, Permission] = {str(permission): permission for permission in Permission}
 """Each permission by its name: a look-up, where calling the enum is four."""
 
-ROW: dict[Permission, Row] = {permission: row for row in PAGE for permission in row.permissions}
-
-_IN_WORKSPACE = frozenset(ROW[Permission.WORKSPACE_VIEW].permissions[1:]) | {Permission.PROJECT_CREATE}
-_IN_ORGANIZATION = frozenset(
-    {permission for row in PAGE[:6] for permission in row.permissions}
-    | {Permission.WORKSPACE_CREATE, Permission.API_ACCESS, Permission.API_TOKEN_CREATE, Permission.ANNOTATOR_DASHBOARD_VIEW}
-)
-KIND: dict[Permission, Kind] = {
-    permission: Kind.ORGANIZATION if permission in _IN_ORGANIZATION else Kind.WORKSPACE if permission in _IN_WORKSPACE else Kind.PROJECT
-    for permission in Permission
-}
-for _permission, _kind in KIND.items():
-    _permission.kind = _kind
+ROW: dict[Permission, Row] = {permission: row for row in ROWS for permission in row.permissions}
 
 TARGETED = frozenset(
     {
@@ -239,7 +243,7 @@ TARGETED = frozenset(
         Permission.TASK_ASSIGN_REVIEWER,
     }
 )
-"""The permissions the page asks about another member."""
+"""The permissions that are asked about another member."""
 
 
 class Domain(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any
 
 from rbac.policy.conditions import CONDITIONS
 from rbac.policy.reader import Policy
-from rbac.vocabulary import PAGE, ROW, Permission, Role, Row
+from rbac.vocabulary import ROW, ROWS, Permission, Role, Row
 
 YES, PARTIAL, DEPENDS = "✅", "Partial", "Depends on project settings"
 """The marks of the page, besides letters out of CRUD and the empty cell."""
@@ -53,7 +53,7 @@ class Matrix:
 
 def matrix(policy: Policy) -> Matrix:
     """The table that a policy amounts to."""
-    rows = tuple(MatrixRow(row, {role: _cell(policy, role, row) for role in Role}) for row in PAGE)
+    rows = tuple(MatrixRow(row, {role: _cell(policy, role, row) for role in Role}) for row in ROWS)
     used = {mark for row in rows for cell in row.cells.values() for mark in cell.footnotes}
     texts = {condition.mark: condition.summary for condition in CONDITIONS.values() if condition.mark in used}
     return Matrix(rows, {mark: texts[mark] for mark in _ascending(used)})

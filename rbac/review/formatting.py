@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from rbac.errors import RBACError
 from rbac.policy.reader import Line, Policy, parse_policy
 from rbac.review.diff.compare import same_decisions
-from rbac.vocabulary import PAGE, Effect, Permission, Row
+from rbac.vocabulary import ROWS, Effect, Permission, Row
 
 MEMBERSHIP = ("created_or_invited", "may_enter", "member")
 """The conditions that say who is there at all; they stand first."""
@@ -22,7 +22,7 @@ MEMBERSHIP = ("created_or_invited", "may_enter", "member")
 GUARDS = "Whoever asks"
 """The heading of the deny lines."""
 
-SECTIONS = (GUARDS, *dict.fromkeys(row.heading for row in PAGE))
+SECTIONS = (GUARDS, *dict.fromkeys(row.heading for row in ROWS))
 _SECTION = re.compile(r"#\s*-{2,}\s*(.*?)\s*-{2,}\s*$")
 _ROW = re.compile(r"#\s*(\d+)\.\s+(.*?)\s*$")
 _WIDTHS = (13, 12, 22, 16)
@@ -183,7 +183,7 @@ def _heading(text: str, number: int) -> Heading | None:
     section, row = _SECTION.match(text), _ROW.match(text)
     if section and get_close_matches(section[1], SECTIONS, n=1):
         return Heading(number, None, section[1])
-    if row and 1 <= int(row[1]) <= len(PAGE) and get_close_matches(row[2], [PAGE[int(row[1]) - 1].wording], n=1):
+    if row and 1 <= int(row[1]) <= len(ROWS) and get_close_matches(row[2], [ROWS[int(row[1]) - 1].wording], n=1):
         return Heading(number, int(row[1]), row[2])
     return None
 

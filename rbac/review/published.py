@@ -1,7 +1,8 @@
 """The published table as the specification spells it out: one row a permission, one column a role.
 
-Written from the page and its footnotes, not from policy.csv, so that the claim `published table` says something. Its
-one rule: membership is left out here and added by `published`, as the page does in its footnotes.
+Written from the published table and its footnotes, not from policy.csv, so that the claim `published table` compares two sources.
+Membership is left out of the text below and added by `published`, as the footnotes do. A permission that goes beyond the
+published table has no row here, and the claim does not speak of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import cache
 
 from rbac.fact_space.formulas import ALWAYS, NEVER, Formula, Literal, parse_formula
 from rbac.names import parse_permission
-from rbac.vocabulary import Kind, Permission, Role
+from rbac.vocabulary import PUBLISHED_ROWS, Kind, Permission, Role
 
 _TABLE = """
 organization_page:view          | - | - | - | Y | Y
@@ -79,14 +80,14 @@ DENIED: dict[Kind, Formula] = {
 
 @cache
 def published() -> dict[tuple[Role, Permission], Formula]:
-    """The answer of every cell, in the order of the page, with the condition about membership."""
+    """The answer of every cell of the published table, in its order, with the condition about membership."""
     cells = {}
     for line in _TABLE.strip().splitlines():
         name, *columns = (part.strip() for part in line.split("|"))
         permission = parse_permission(name)
         for role, text in zip(Role, columns, strict=True):
             cells[role, permission] = _with_membership(_cell(text), role, permission)
-    assert len(cells) == len(Role) * len(Permission), "a cell for every role and permission"
+    assert {permission for _, permission in cells} == {permission for row in PUBLISHED_ROWS for permission in row.permissions}
     return cells
 
 

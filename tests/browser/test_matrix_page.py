@@ -10,7 +10,7 @@ import pytest
 
 from rbac.policy.reader import PACKAGED, Policy, parse_policy, read_policy
 from rbac.reports.html import html
-from rbac.vocabulary import PAGE, Role
+from rbac.vocabulary import ROWS, Role
 from tests.browser.chromium import BROWSER, Chromium
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="not run: no browser")
@@ -45,8 +45,8 @@ def test_it_asks_the_network_for_nothing_and_complains_about_nothing(page: Chrom
 
 
 def test_it_has_every_row_of_the_page_and_a_cell_for_each_role(page: Chromium) -> None:
-    assert page.run("document.querySelectorAll('tbody tr:not(.section)').length") == len(PAGE)
-    assert page.run("document.querySelectorAll('tbody td .cell').length") == len(PAGE) * len(Role)
+    assert page.run("document.querySelectorAll('tbody tr:not(.section)').length") == len(ROWS)
+    assert page.run("document.querySelectorAll('tbody td .cell').length") == len(ROWS) * len(Role)
     assert page.run("document.getElementById('status').textContent") == "26 rows, 5 roles shown"
 
 
@@ -136,7 +136,7 @@ def test_a_screen_reader_is_told_roles_names_and_descriptions(page: Chromium) ->
     buttons = {node["name"]["value"]: node.get("description", {}).get("value", "") for node in nodes if node["role"]["value"] == "button"}
 
     assert {"table", "row", "columnheader", "rowheader", "main", "heading", "status"} <= set(roles)
-    assert len(buttons) == len(PAGE) * len(Role)
+    assert len(buttons) == len(ROWS) * len(Role)
     assert "policy.csv:" in buttons["Export data, manager: yes, footnotes 1"]
     assert "no, there is no line for it" in buttons["Export data, annotator: no"]
 

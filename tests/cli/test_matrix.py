@@ -11,7 +11,7 @@ import pytest
 
 from rbac.policy.reader import PACKAGED, parse_policy, read_policy
 from rbac.reports.matrix import YES, as_csv, markdown, matrix
-from rbac.vocabulary import PAGE, Permission, Role
+from rbac.vocabulary import ROWS, Permission, Role
 from tests.cli.conftest import Rbac
 
 TEXT = PACKAGED.read_text()
@@ -33,7 +33,7 @@ def _without(text: str, *parts: str) -> str:
 def test_the_table_has_the_pages_rows_under_the_pages_headings() -> None:
     table = matrix(read_policy())
 
-    assert [row.row for row in table.rows] == list(PAGE)
+    assert [row.row for row in table.rows] == list(ROWS)
     assert list(_rows())[:4] == ["Action", "---", "**Organization Management**", "View the Organization page"]
 
 
@@ -104,7 +104,7 @@ def test_the_matrix_needs_no_store(rbac: Rbac, empty: Path, line: str) -> None:
     answer = rbac(line)
 
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert all(row.wording in answer.stdout for row in PAGE)
+    assert all(row.wording in answer.stdout for row in ROWS)
 
 
 def test_the_matrix_is_the_policys_that_was_named(rbac: Rbac, empty: Path) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from rbac.review.findings import Severity
 from rbac.review.formatting import MEMBERSHIP, SECTIONS, conditions_width, order, row_of, section_heading, section_of, write_line
 from rbac.review.lint.rules import Found, Linted, rule
-from rbac.vocabulary import PAGE, Effect
+from rbac.vocabulary import ROWS, Effect
 
 
 @rule(Severity.WARNING, fixable=True)
@@ -67,7 +67,7 @@ def line_under_wrong_heading(linted: Linted) -> Found:
 
 
 def _is_known(section: str) -> bool:
-    return section in {row.heading for row in PAGE}
+    return section in {row.heading for row in ROWS}
 
 
 @rule(Severity.WARNING, fixable=True)
@@ -87,7 +87,7 @@ def heading_drift(linted: Linted) -> Found:
     """A heading that is not worded or drawn as the page has it."""
     raw = linted.document.raw
     for heading in linted.document.headings:
-        wording = PAGE[heading.number - 1].wording if heading.number else heading.text
+        wording = ROWS[heading.number - 1].wording if heading.number else heading.text
         wanted = f"# {heading.number}. {wording}" if heading.number else section_heading(_nearest_section(heading.text))
         if raw[heading.at - 1] != wanted:
             yield heading.at, f"the page says: {wanted.strip('# -')}"
