@@ -5,16 +5,14 @@ Its one rule: the first bad line ends the run with its place and what is wrong; 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 import msgspec
 
+from rbac.documents import DocumentError, convert, parse_json
 from rbac.errors import UnknownName
-from rbac.text import parted, plain
 
 STDIN = "-"
 
@@ -44,30 +42,12 @@ def read_requests(file: str) -> Iterator[tuple[str, RequestLine]]:
 
 
 def _parse(line: bytes, place: str) -> RequestLine:
+    if not line.strip():
+        raise UnknownName(f"{place}: is empty")
     try:
-        return msgspec.convert(json.loads(line.decode("utf-8").rstrip(" \t\r\n"), object_pairs_hook=_unique), RequestLine)
+        return convert(parse_json(line.decode("utf-8").rstrip(" \t\r\n")), RequestLine)
     except UnicodeDecodeError as error:
         raise UnknownName(f"{place}: byte {error.start + 1} is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        said = "is empty" if not line.strip() else f"column {error.colno} is no JSON: {_lower(error.msg)}"
-        raise UnknownName(f"{place}: {said}") from None
-    except msgspec.ValidationError as error:
-        message, where = parted(str(error))
-        raise UnknownName(f"{place}: {message}{f' at `{where}`' if where else ''}") from None
-    except UnicodeEncodeError as error:
-        raise UnknownName(f"{place}: {plain(error.object)} is no name: it has half a character") from None
-    except ValueError:  # Python's own, of a number
-        raise UnknownName(f"{place}: a number has too many digits") from None
-    except RecursionError:
-        raise UnknownName(f"{place}: is nested too deeply") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise msgspec.ValidationError("a key stands twice")
-    return found
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
+    except DocumentError as error:
+        column = f"column {error.column}: " if error.column else ""
+        raise UnknownName(f"{place}: {column}{error.message}{f' at `{error.path}`' if error.path else ''}") from None

@@ -59,11 +59,5 @@ def plain(text: str, most: int | None = None) -> str:
     return "".join(each if " " <= each <= "~" else ascii(each)[1:-1] for each in text)[:most]
 
 
-def parted(error: str) -> tuple[str, str]:
-    """What a message of msgspec says is wrong, and the path of where, each fit for one line whatever the file has for names."""
-    message, _, where = error.rpartition(" - at ") if " - at " in error else (error, "", "")
-    return plain(message[:1].lower() + message[1:]), plain(where.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix("."))
-
-
 def _name(character: str) -> str:
     return f"U+{ord(character):04X} {unicodedata.name(character, 'without a name')}"

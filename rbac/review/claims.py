@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from rbac.documents import Strict, read_located
 from rbac.errors import UnknownName
 from rbac.fact_space.diagrams import NO, Node
 from rbac.fact_space.formulas import node_of, parse_formula
@@ -30,7 +31,6 @@ from rbac.policy.conditions import CONDITIONS
 from rbac.policy.reader import Line, Policy
 from rbac.review.findings import Finding
 from rbac.review.hierarchy import gap
-from rbac.review.located import Strict, read_located
 from rbac.review.published import DENIED, published
 from rbac.vocabulary import Effect, Kind, Permission, Role
 

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from rbac.documents import DocumentError, convert, parse_json, parse_yaml, write_yaml
 from rbac.errors import StateError
-from rbac.text import parted, plain
+from rbac.text import plain
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -122,19 +123,18 @@ def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
         raise StateError(f"cannot be read: {error.strerror}", file=str(path)) from error
     except UnicodeDecodeError as error:
         raise StateError(f"byte {error.start} is not UTF-8", file=str(path)) from error
-    return _convert(_parse_json(text, str(path)) if path.suffix == ".json" else _parse_yaml(text, str(path)), str(path))
+    try:
+        data = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
+    except DocumentError as error:
+        raise StateError(str(error), file=str(path)) from None
+    return _convert(data, str(path))
 
 
 def write_state(state: StateFile, *, as_json: bool = False) -> str:
     """The text of a state file, YAML unless asked for JSON; reading it gives `state` again."""
-    builtins = msgspec.to_builtins(state, builtin_types=(datetime,))
     if as_json:
         return json.dumps(msgspec.to_builtins(state), indent=2) + "\n"
-    import yaml
-
-    from rbac.documents import WrittenOut
-
-    return yaml.dump(builtins, Dumper=WrittenOut, sort_keys=False, width=140)
+    return write_yaml(msgspec.to_builtins(state, builtin_types=(datetime,)))
 
 
 def members_of(part: WorkspaceState | ProjectState) -> Iterator[tuple[str, datetime | None]]:
@@ -148,17 +148,13 @@ def members_of(part: WorkspaceState | ProjectState) -> Iterator[tuple[str, datet
 
 def _convert(data: Any, file: str) -> StateFile:
     try:
-        return msgspec.convert(data, StateFile)
-    except msgspec.ValidationError as error:
-        message, path = parted(str(error))
+        return convert(data, StateFile)
+    except DocumentError as error:
+        message = error.message
         hint = ": quote it" if "expected `str" in message and "got `str" not in message else ""
         if "RFC3339" in message:
             message = "expected an instant, as in 2027-01-31T12:00:00Z"
-        raise StateError(f"{message}{hint}", file=file, path=plain(_named(data, path))) from None
-    except UnicodeEncodeError as error:
-        raise StateError(f"{plain(error.object)} is no name: it has half a character", file=file) from None
-    except RecursionError:
-        raise StateError("is nested too deeply", file=file) from None
+        raise StateError(f"{message}{hint}", file=file, path=plain(_named(data, error.path))) from None
 
 
 _VALUES: dict[str, Any] = {
@@ -189,40 +185,3 @@ def _named(data: Any, path: str) -> str:
         except (msgspec.ValidationError, UnicodeEncodeError):
             return f"{before}.{key}{after}"
     return path
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def _parse_json(text: str, file: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            raise StateError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice", file=file)
-        return found
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        raise StateError(f"{error.lineno}:{error.colno}: is no JSON: {_lower(error.msg)}", file=file) from None
-    except ValueError:  # Python's own, of a number
-        raise StateError("is no JSON: a number has too many digits", file=file) from None
-    except RecursionError:
-        raise StateError("is nested too deeply", file=file) from None
-
-
-def _parse_yaml(text: str, file: str) -> Any:
-    import yaml
-
-    from rbac.documents import UniqueKeys
-
-    try:
-        return yaml.load(text, Loader=UniqueKeys)  # a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{mark.line + 1}:{mark.column + 1}: " if mark else ""
-        raise StateError(f"{place}is no YAML: {error.problem or error.context}", file=file) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise StateError(f"is no YAML: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}", file=file) from None

@@ -128,7 +128,7 @@ def test_a_file_name_cannot_drive_the_terminal(rbac: Rbac, here: Path, line: lis
 # -- files that do not load ------------------------------------------------------------------------------------------------
 
 STATE = [
-    ("organizations: [", "bad.yaml: 2:1: is no YAML: "),
+    ("organizations: [", "bad.yaml: 2:1: not valid YAML: "),
     ("organizations: 3", "bad.yaml: organizations: expected `array`, got `int`"),
     ("organisations: []", "bad.yaml: object contains unknown field `organisations`"),
     ("organizations:\n  - id: beta\n", "bad.yaml: organizations[0]: object missing required field `owner`"),
@@ -137,7 +137,7 @@ STATE = [
     ("organizations: [{id: b, owner: ben, workspaces: [{id: w, members: {ben: {until: soon}}}]}]", "bad.yaml: organizations[0].worksp"),
     ("organizations: [{id: b, owner: ben, workspaces: [{id: w, members: [zoe]}]}]", "bad.yaml: organizations[0].workspaces[0].members"),
     ("a: &x [*x]\n", "bad.yaml: "),
-    ("\x00", "bad.yaml: is no YAML"),
+    ("\x00", "bad.yaml: not valid YAML"),
     ("", "bad.yaml: "),
 ]  # fmt: skip
 

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from rbac.database.audit.heads import read_heads
+from rbac.documents import parse_located
 from rbac.errors import PolicyError, RBACError, StateError
 from rbac.policy.reader import read_policy
 from rbac.review.claims import ClaimsFile, check_claims
-from rbac.review.located import parse_located
 from rbac.review.testing.expectations import read_expectations
 from rbac.review.testing.file import TestFile
 from rbac.review.testing.fixtures import Trials

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rbac.documents import read_located
 from rbac.errors import PolicyError, UnknownName
 from rbac.policy.reader import Policy
 from rbac.review.claims import PACKAGED, Claim, ClaimsFile, check_claims, refute
 from rbac.review.hierarchy import EXCEPTIONS
-from rbac.review.located import read_located
 from tests.review.conftest import Edited, line
 
 PUBLISHED = Claim("published table")
@@ -94,8 +94,8 @@ def test_the_exceptions_of_the_claims_are_those_of_the_linter() -> None:
         ("claims: []\n", r"c.yaml:1:1: has no claims"),
         ("", r"c.yaml:1:1: is empty"),
         ("# nothing\n", r"c.yaml:1:1: is empty"),
-        ("claims: [\n", r"c.yaml:2:1: is no YAML"),
-        ("claims: [published table]\nclaims: []\n", r"c.yaml:2:1: is no YAML: the key 'claims' stands twice"),
+        ("claims: [\n", r"c.yaml:2:1: not valid YAML"),
+        ("claims: [published table]\nclaims: []\n", r"c.yaml:2:1: duplicate key 'claims'"),
     ],
 )
 def test_a_claims_file_that_is_not_understood_is_refused_with_its_line(

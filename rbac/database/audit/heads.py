@@ -6,7 +6,6 @@ a file of heads is read whole or refused, since a line that is skipped is a head
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, select
 
 from rbac.database import tables
+from rbac.documents import DocumentError, parse_json
 from rbac.errors import StateError
 from rbac.names import ID
 from rbac.text import plain
@@ -52,9 +52,9 @@ def _head(line: str, file: str, path: str) -> Head:
     words: list[object] = list(line.split())
     if line.lstrip().startswith("{"):
         try:
-            found = json.loads(line)
+            found = parse_json(line)
             words = [found.pop(name) for name in asdict(Head("", 0, ""))] + sorted(found)
-        except (ValueError, KeyError, RecursionError):
+        except (DocumentError, KeyError):
             words = []
     if len(words) == 3:
         organization, revision, digest = map(str, words)

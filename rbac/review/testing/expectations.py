@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rbac.clock import parse_instant
+from rbac.documents import Lines, read_located
 from rbac.errors import PolicyError, Problem, UnknownName
 from rbac.fact_space.formulas import Formula, parse_formula
 from rbac.names import parse_domain, parse_id, parse_permission, parse_role, parse_via
 from rbac.policy.facts import Facts
-from rbac.review.located import Lines, read_located
 from rbac.review.published import DENIED
 from rbac.review.testing.file import Can, Check, Names, TestFile, WhoCan
 from rbac.vocabulary import Decision, Kind, Permission, Request, Role, Via

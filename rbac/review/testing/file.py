@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from rbac.review.located import Strict
+from rbac.documents import Strict
 
 Names = str | list[str]
 
