@@ -26,8 +26,9 @@ from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request,
 if TYPE_CHECKING:
     from rbac.acting import Acting
     from rbac.database.audit.heads import Head
-    from rbac.database.audit.log import Entry, Verification
+    from rbac.database.audit.log import Entry
     from rbac.database.audit.refusals import Refusal
+    from rbac.database.audit.verify import Verification
     from rbac.listing.members import Membership
     from rbac.listing.standings import Standing
     from rbac.past import Past
@@ -209,14 +210,14 @@ class Organization:
     # -- evidence ------------------------------------------------------------------------------------------------------
 
     def audit(self, **filters: Any) -> Iterator[Entry]:
-        """The audit of this organization, streamed; see `rbac.database.entries` for the filters."""
+        """The audit of this organization, streamed; see `rbac.database.audit.log.entries` for the filters."""
         from rbac.database.audit.log import entries
 
         with self.context.reading() as connection:
             yield from entries(connection, self.id, **filters)
 
     def refusals(self, **filters: Any) -> Iterator[Refusal]:
-        """The changes that were refused, the newest 10,000 of them; see `rbac.database.audit.refusals` for the filters."""
+        """The changes that were refused, the newest 10,000 of them; see `rbac.database.audit.refusals.refusals` for the filters."""
         from rbac.database.audit.refusals import refusals
 
         with self.context.reading() as connection:
@@ -228,7 +229,7 @@ class Organization:
         `head` is one that was kept outside, or several: whatever was cut off or rewritten since then shows.
         """
         from rbac.database.audit.heads import Head
-        from rbac.database.audit.log import verify
+        from rbac.database.audit.verify import verify
 
         with self.context.reading() as connection:
             return verify(connection, self.id, [head] if isinstance(head, Head) else head)

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, insert
 
 from rbac.clock import parse_instant, write_instant
 from rbac.database import tables as t
-from rbac.database.audit.log import Entry, replay, stand_at
-from rbac.database.audit.replay import FactName, State, as_facts
+from rbac.database.audit.log import Entry, entry_at
+from rbac.database.audit.replay import FactName, State, as_facts, replay
 from rbac.database.engine import changing, open_engine, reading
 from rbac.database.ledger import copy_all
 from rbac.decisions import evaluate as questions
@@ -157,14 +157,14 @@ def as_of(context: Context, organization: str, moment: int | str | datetime) -> 
 def _stand(connection: Connection, organization: str, moment: int | str | datetime, now: Instant) -> tuple[Entry | None, Instant]:
     """The revision that a moment is about, None before the first, and the instant to judge it at."""
     if isinstance(moment, int):
-        found = stand_at(connection, organization, revision=moment) if 0 < moment < 2**63 else None
+        found = entry_at(connection, organization, revision=moment) if 0 < moment < 2**63 else None
         if found is None:
             raise UnknownName(f"{organization} has no revision {moment}")
         return found, found.at
     at = parse_instant(moment)
     if at > now:
         raise UnknownName(f"{write_instant(at)} has not come yet: what is so then nobody knows")
-    return stand_at(connection, organization, at=at), at
+    return entry_at(connection, organization, at=at), at
 
 
 def _fill(connection: Connection, organization: str, state: State, revision: int) -> None:

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from rbac.database.audit.log import State, entries, present, replay, verify
-from rbac.database.audit.replay import FactName
+from rbac.database.audit.log import entries
+from rbac.database.audit.replay import FactName, State, present, replay
+from rbac.database.audit.verify import verify
 from rbac.database.chain import canonical, iso
 from rbac.database.engine import changing, is_sqlite, reading
 from rbac.database.unit_of_work import Work, founding, writing
-from rbac.errors import Refused
+from rbac.errors import Refused, UnknownName
 from tests.database import writer
 
 
@@ -62,6 +63,11 @@ def test_entries_come_in_order_with_what_changed(history: Engine) -> None:
 )
 def test_entries_are_filtered(history: Engine, filters: dict[str, object], expected: list[int]) -> None:
     assert revisions(history, **filters) == expected
+
+
+def test_a_kind_of_fact_that_does_not_exist_is_an_error_and_not_an_empty_audit(history: Engine) -> None:
+    with pytest.raises(UnknownName, match="unknown kind of fact 'membr': did you mean 'member'"):
+        revisions(history, kind="membr")
 
 
 def test_a_question_about_a_user_leaves_the_other_changes_out(history: Engine) -> None:

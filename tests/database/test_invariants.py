@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError
 
-from rbac.database.audit.log import verify
+from rbac.database.audit.verify import verify
 from rbac.database.engine import reading
 from rbac.names import ID
 

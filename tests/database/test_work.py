@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, Table, func, insert, select
 
 from rbac.database import tables
-from rbac.database.audit.log import entries, verify
+from rbac.database.audit.log import entries
+from rbac.database.audit.verify import verify
 from rbac.database.engine import open_engine, reading
 from rbac.database.unit_of_work import Work, founding, transaction, writing
 from rbac.errors import Refused

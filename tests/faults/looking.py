@@ -15,7 +15,8 @@ import psycopg
 from sqlalchemy import make_url
 
 import rbac
-from rbac.database.audit import log as audit
+from rbac.database.audit.log import entries
+from rbac.database.audit.verify import verify as verify_audit
 from rbac.listing.members import of
 from rbac.snapshot.reader import Snapshot
 from rbac.vocabulary import ORGANIZATION, Role, State
@@ -87,7 +88,7 @@ class Eyes:
             record = Snapshot(connection, organization, context.decider.policy.reads).organization()
             assert record is not None
             revision, head = self._seen.get(organization, (0, "0" * 64))
-            for entry in audit.entries(connection, organization, first=revision + 1):
+            for entry in entries(connection, organization, first=revision + 1):
                 assert (entry.revision, entry.previous) == (revision + 1, head), f"{organization}: a gap before {entry.revision}"
                 assert entry.changes, f"{organization}: nothing changed at {entry.revision}"
                 assert ("owner" in {change.kind for change in entry.changes}) <= (entry.actor_kind == "operator"), entry
@@ -96,7 +97,7 @@ class Eyes:
             everybody = list(of(connection, organization, ORGANIZATION, context.clock()))
             assert [(each.user, each.state) for each in everybody if each.role is Role.OWNER] == [(record.owner, State.ACTIVE)]
             if verify:
-                verified = audit.verify(connection, organization)
+                verified = verify_audit(connection, organization)
                 assert verified, verified.problems
         self._seen[organization] = revision, head
         return Seen(record.owner, record.revision)

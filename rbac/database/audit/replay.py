@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from rbac.database import tables
+from rbac.database.audit.log import stream
 from rbac.database.chain import canonical
 from rbac.database.stored_facts import Fact, facts_of
 
@@ -69,6 +70,17 @@ class State:
         unlike = {fact for fact, _ in self.facts.items() ^ other.facts.items()}
         for fact in sorted(unlike):
             yield f"{fact} is {other.facts.get(fact, 'nothing')} and by the audit {self.facts.get(fact, 'nothing')}"
+
+
+def replay(connection: Connection, organization: str, *, upto: int | None = None) -> State:
+    """The state that the changes of the organization lead to, up to and including revision `upto`."""
+    state, c = State(), tables.audit_change.c
+    query = select(tables.audit_change).where(c.organization == organization)
+    if upto is not None:
+        query = query.where(c.revision <= upto)
+    for row in stream(connection, query.order_by(c.revision, c.position)):
+        state.apply(row.kind, row.user, row.domain, row.before, row.after)
+    return state
 
 
 def as_facts(state: State) -> Iterator[Fact]:
