@@ -107,7 +107,7 @@ def convert(data: Any, shape: type[_Shape]) -> _Shape:
 def parse_json(text: str) -> Any:
     """What a JSON text says; raises DocumentError."""
     try:
-        found = json.loads(text, object_pairs_hook=_unique, parse_int=_json_integer, parse_float=_json_float, parse_constant=_no_number)
+        found = json.loads(text, object_pairs_hook=unique_keys, parse_int=_json_integer, parse_float=_json_float, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         message = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         raise DocumentError(message, line=error.lineno, column=error.colno) from None
@@ -120,7 +120,8 @@ def parse_json(text: str) -> Any:
     return found
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of a JSON object; raises DocumentError for a key that is there twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
