@@ -93,7 +93,7 @@ def test_the_csv_has_a_line_for_each_row_and_the_cells_of_the_markdown() -> None
     head, *rows = csv.reader(io.StringIO(as_csv(matrix(read_policy()))))
 
     assert head == ["number", "heading", "action", *Role]
-    assert [int(row[0]) for row in rows] == list(range(1, 27))
+    assert [int(row[0]) for row in rows] == [row.number for row in ROWS]
     assert {row[2]: [cell.replace("[^", "[").replace(" ", "") for cell in _rows()[row[2]]] for row in rows} == {
         row[2]: [cell.replace(" ", "") for cell in row[3:]] for row in rows
     }

@@ -581,11 +581,10 @@ def test_what_is_no_change() -> None:
             change(acme(), "acme", "olga", operation, arguments, now=NOW)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_changes_keep_what_always_holds(seed: int) -> None:
-    dice = random.Random(1000 + seed)
+def test_changes_keep_what_always_holds() -> None:
+    dice = random.Random(1000)
     done: Counter[str] = Counter()
-    for _ in range(20):
+    for _ in range(120):
         state = some_state(dice)
         for _ in range(120):
             actor, operation, arguments = some_change(dice)
@@ -613,5 +612,4 @@ def test_changes_keep_what_always_holds(seed: int) -> None:
                 assert new["owner"] == old["owner"]
                 assert new["members"].get(actor) == old["members"].get(actor)
             state = after
-    if seed == 0:
-        assert set(done) >= set(OPERATIONS) - {"delete_workspace"}
+    assert set(done) == set(OPERATIONS)
