@@ -146,9 +146,10 @@ def _wrong(node: ast.AST, used: set[str]) -> str:
     match node:
         case ast.Call(func=ast.Name(id=name), args=args) if name in FUNCTIONS:
             return "" if len(args) == FUNCTIONS[name] else f"{name} takes {FUNCTIONS[name]} values, not {len(args)}"
-        case ast.Call(func=function):
-            name = ast.unparse(function)
+        case ast.Call(func=ast.Name(id=name)):
             return f"unknown function {name!r}{nearest(name, FUNCTIONS) or ': one of ' + ', '.join(FUNCTIONS)}"
+        case ast.Call():
+            return f"a call of something other than {', '.join(FUNCTIONS)}"
         case ast.Attribute(value=ast.Name(id="r" | "p" as letter), attr=token):
             used.add(f"{letter}.{token}")
             tokens = REQUEST if letter == "r" else LINE

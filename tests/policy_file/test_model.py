@@ -22,6 +22,7 @@ TEXT = PACKAGED.read_text()
     ("old", "new", "says"),
     [
         ("&& holds(p.cond, p.eft, r.facts)", "", "never looks at p.cond"),
+        ("kind(r.dom) == p.dom", "kind(r.dom)() == p.dom", "a call of something other than g, kind, holds"),
         ("holds(", "hold(", "unknown function 'hold': did you mean 'holds'?"),
         ("kind(r.dom) == p.dom", "true == p.dom", "unknown name 'true'"),
         ("g(r.sub, p.sub, r.dom)", "g(r.sub, p.sub)", "g takes 3 values, not 2"),

@@ -7,7 +7,7 @@ a whole formula. Its one rule: a name that is unknown, in the file or in its sta
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -36,7 +36,7 @@ class Trial(Protocol):
     def facts(self, request: Request) -> Facts | None:
         """Every fact of a question, whether the policy reads it or not; None where the answer is no before the policy."""
 
-    def users(self) -> Sequence[str]: ...
+    def users(self) -> KeysView[str]: ...
     def missing(self, request: Request) -> str | None:
         """What a question names that is not there: its user or its domain."""
 
@@ -133,13 +133,14 @@ class _Reader:
             if not check.may and not check.may_not:
                 self._lines.wrong("expects nothing: write may or may_not", "checks", number)
         for number, who in enumerate(shape.who_can):
-            for user in self._everybody(who.users, number):
-                yield self._asked(who, user, who.permission, "who_can", number, allowed=user in who.users)
+            listed = dict.fromkeys(who.users)
+            for user in self._everybody(listed, number):
+                yield self._asked(who, user, who.permission, "who_can", number, allowed=user in listed)
         for number, can in enumerate(shape.can):
             for permission in self._every(can, number):
                 yield self._asked(can, can.user, permission, "can", number, allowed=permission in can.permissions)
 
-    def _everybody(self, listed: Iterable[str], number: int) -> Sequence[str]:
+    def _everybody(self, listed: Iterable[str], number: int) -> KeysView[str]:
         users = self._trial.users()
         for user in listed:
             if user not in users:

@@ -5,7 +5,7 @@ Its one rule: it is the real store and the real decision; only the clock is pinn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import KeysView
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class StoreTrial:
     def __init__(self, store: Store, organization: str, now: int) -> None:
         self._store, self._now = store, now
         self._organization = store.organization(organization)
-        self._users = sorted({self._organization.owner, *(member.user for member in self._organization.members())})
+        self._users = dict.fromkeys(sorted({self._organization.owner, *(member.user for member in self._organization.members())}))
 
     def decide(self, request: Request) -> Decision:
         """The decision of the store, Casbin's."""
@@ -39,9 +39,9 @@ class StoreTrial:
             source = Snapshot(connection, self._organization.id, _EVERY_FACT)
             return know(source, self._organization.id, request, self._now).facts
 
-    def users(self) -> Sequence[str]:
+    def users(self) -> KeysView[str]:
         """Every member, in any state, in id order."""
-        return self._users
+        return self._users.keys()
 
     def missing(self, request: Request) -> str | None:
         """What a question names that is not there: its user or its domain."""
