@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -293,3 +293,38 @@ class Decision:
 
     def __bool__(self) -> bool:
         return self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there"."""
+
+    kind: str
+    user: str | None
+    domain: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class Revision(int):
+    """The revision an organization has after a change: an int that also says what the change wrote.
+
+    `facts` are the changes of this one call in the order they were written; inside a block each call has its own. There are
+    none where everything was as wanted already, and where a key had been used before. It compares, prints and pickles
+    as the number it is; arithmetic gives a plain int.
+    """
+
+    facts: tuple[Change, ...]
+
+    def __new__(cls, number: int, facts: Iterable[Change] = ()) -> Self:
+        made = super().__new__(cls, number)
+        made.facts = tuple(facts)
+        return made
+
+    @property
+    def changed(self) -> bool:
+        """Whether the call wrote anything."""
+        return bool(self.facts)
+
+    def __reduce__(self) -> tuple[type[Revision], tuple[int, tuple[Change, ...]]]:
+        return Revision, (int(self), self.facts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -25,17 +24,6 @@ _SCALARS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "null",
 }
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there"."""
-
-    kind: str
-    user: str | None
-    domain: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
 
 
 def canonical(value: object) -> str:

@@ -56,7 +56,7 @@ def add_all(work: Work, facts: Iterable[Fact]) -> Iterator[int]:
     written = 0
     for batch in _inserted(work.connection, work.organization, facts):
         for fact in batch:
-            work.record(fact.kind, user=fact.user, domain=fact.domain, after=fact.value)
+            work.record(fact.kind, user=fact.user, domain=fact.domain, after=fact.value, kept=False)
         written += len(batch)
         yield written
 

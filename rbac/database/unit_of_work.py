@@ -16,12 +16,13 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from rbac.database import tables
 from rbac.database.bulk import insert_many
-from rbac.database.chain import GENESIS, Change, Digest, optional
+from rbac.database.chain import GENESIS, Digest, optional
 from rbac.database.engine import changing
 from rbac.database.watch.listener import announce
 from rbac.errors import Refused
+from rbac.vocabulary import Change
 
-__all__ = ["ActorKind", "Change", "Transaction", "Work", "founding", "transaction", "writing"]
+__all__ = ["ActorKind", "Transaction", "Work", "founding", "transaction", "writing"]
 
 ActorKind = Literal["member", "operator"]
 
@@ -33,6 +34,7 @@ class Work:
 
     Lives inside `transaction`, `writing` or `founding`. `revision` is the one that was locked; after the end of the
     block it is the one that came of it. `operation` may be replaced until then, for a batch that turns out to do several.
+    `facts` are the changes so far, but those of a bulk insert, which are too many to keep.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Work:
     ) -> None:
         self.connection, self.organization, self.revision = connection, organization, revision
         self.actor, self.actor_kind, self.operation, self.ticket, self.at = actor, actor_kind, operation, ticket, at
+        self.facts: list[Change] = []
         self._head, self._digest = head, Digest()
         self._waiting: list[dict[str, Any]] = []
 
@@ -66,10 +69,13 @@ class Work:
         domain: str = "organization",
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
+        kept: bool = True,
     ) -> None:
         """Tell the audit of one changed fact (tables.KINDS); None for "is not there". What has not changed is left out."""
         if before == after:
             return
+        if kept:
+            self.facts.append(Change(kind, user, domain, before, after))
         row = {"organization": self.organization, "revision": self.revision + 1, "position": self.changes}
         texts = optional(before), optional(after)
         self._digest.add(kind, user, domain, *texts)

@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
-from rbac.database.chain import Change, canonical
+from rbac.database.chain import canonical
 from rbac.database.tables import KINDS, audit, audit_change, comparable
 from rbac.errors import UnknownName
 from rbac.names import nearest, parse_id
+from rbac.vocabulary import Change
 
 __all__ = ["Change", "Entry", "entries", "entry_at", "revisions"]
 
