@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -120,8 +121,8 @@ def unrestrict(session: Session, permission: str, actor: str | None) -> None:
     changed(session, acting(session, actor).unrestrict(permission))
 
 
-def _settings(given: Iterable[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _settings(given: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rbac.errors import Conflict, Denied, PolicyError, RBACError, Refused, StateError, StoreError, UnknownName
     from rbac.store import Store, connect
-    from rbac.vocabulary import Decision, Domain, Permission, Request, Role
+    from rbac.vocabulary import Change, Decision, Domain, Permission, Request, Revision, Role
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Change",
     "Conflict",
     "Decision",
     "Denied",
@@ -24,6 +25,7 @@ __all__ = [
     "RBACError",
     "Refused",
     "Request",
+    "Revision",
     "Role",
     "StateError",
     "Store",
@@ -34,7 +36,7 @@ __all__ = [
 
 _HOME = {
     **dict.fromkeys(("Store", "connect"), "rbac.store"),
-    **dict.fromkeys(("Decision", "Domain", "Permission", "Request", "Role"), "rbac.vocabulary"),
+    **dict.fromkeys(("Change", "Decision", "Domain", "Permission", "Request", "Revision", "Role"), "rbac.vocabulary"),
 }
 
 

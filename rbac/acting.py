@@ -1,22 +1,24 @@
-"""Every change is made by somebody, in one transaction, under one revision, with one audit row.
+"""`Acting`: every change of one actor, in one transaction, under one revision, with one audit row.
 
-The organization is locked first, authority is read after it, then the change is written: two careful changes at once
-cannot both rely on what the other undoes. Its one rule: nothing is written outside a unit of work of this file.
+The organization is locked first and authority is read after it, so that two changes at once cannot both rely on what
+the other undoes. Each method parses names, and calls the rule in `rbac.administration` that decides and writes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from sqlalchemy import insert, select
 
-from rbac import administration as change
+from rbac.administration import members, people, projects, settings, tasks
 from rbac.administration.authority import Authority
+from rbac.administration.settings import Settings
 from rbac.clock import parse_instant
 from rbac.database import tables as t
 from rbac.database.audit.refusals import Attempt, recorded
@@ -27,7 +29,7 @@ from rbac.open_store import Context
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Until
 from rbac.text import plain
-from rbac.vocabulary import Domain, Kind
+from rbac.vocabulary import Domain, Kind, Revision
 
 Moment = str | datetime | None
 """When something ends: an aware datetime or ISO text with a zone; None is never."""
@@ -48,141 +50,196 @@ class Acting:
         self._actor = actor
         self._expect = expect
         self._key = None if key is None else parse_id(key, "key")
-        self._batch: _Batch | None = None
-        self._open: AbstractContextManager[_Batch] | None = None
+        self._block: _Block | None = None
+        self._open: AbstractContextManager[_Block] | None = None
 
     def __enter__(self) -> Self:
-        if self._batch is not None:
+        if self._block is not None:
             raise Conflict(f"{self._actor} is acting on {self._organization} in this block already")
         self._open = self._begin()
-        self._batch = self._open.__enter__()
+        self._block = self._open.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._open is not None
-        self._batch, opened, self._open = None, self._open, None
+        self._block, opened, self._open = None, self._open, None
         opened.__exit__(kind, error, trace)
 
     # -- people --------------------------------------------------------------------------------------------------------
 
-    def grant(self, user: str, role: str, *, on: str | Domain | None = None, until: Moment = None) -> int:
+    def grant(self, user: str, role: str, *, on: str | Domain | None = None, until: Moment = None) -> Revision:
         """Give an organization role, or with `on="project:ID"` a role that replaces it there, perhaps until an instant."""
         name, given = parse_id(user, "user"), parse_role(role)
         if on is None:
             if until is not None:
                 raise UnknownName("an organization role has no end: until goes with on=, a membership or a pause")
-            return self._do(lambda a: change.grant(a, name, given), "grant", name, given)
+            with self._call("grant", name, given) as call:
+                if call.authority:
+                    people.grant(call.authority, name, given)
+            return call.revision
         project, end = _project(on), self._until(until)
-        return self._do(lambda a: change.grant_in_project(a, name, given, project, end), "grant", name, given, on, end)
+        with self._call("grant", name, given, on, end) as call:
+            if call.authority:
+                people.grant_in_project(call.authority, name, given, project, end)
+        return call.revision
 
-    def revoke(self, user: str, *, on: str | Domain) -> int:
+    def revoke(self, user: str, *, on: str | Domain) -> Revision:
         """Take a project role away."""
         name, project = parse_id(user, "user"), _project(on)
-        return self._do(lambda a: change.revoke(a, name, project), "revoke", name, on)
+        with self._call("revoke", name, on) as call:
+            if call.authority:
+                people.revoke(call.authority, name, project)
+        return call.revision
 
-    def invite(self, user: str, role: str | None = None) -> int:
+    def invite(self, user: str, role: str | None = None) -> Revision:
         """Bring somebody in: active at once with a role, `invited` without one."""
         name, given = parse_id(user, "user"), None if role is None else parse_role(role)
-        return self._do(lambda a: change.invite(a, name, given), "invite", name, given)
+        with self._call("invite", name, given) as call:
+            if call.authority:
+                people.invite(call.authority, name, given)
+        return call.revision
 
-    def deactivate(self, user: str) -> int:
+    def deactivate(self, user: str) -> Revision:
         """Take everything away and keep what they had."""
         name = parse_id(user, "user")
-        return self._do(lambda a: change.deactivate(a, name), "deactivate", name)
+        with self._call("deactivate", name) as call:
+            if call.authority:
+                people.deactivate(call.authority, name)
+        return call.revision
 
-    def activate(self, user: str) -> int:
+    def activate(self, user: str) -> Revision:
         """Give a deactivated member back what they had; judged like granting their role."""
         name = parse_id(user, "user")
-        return self._do(lambda a: change.activate(a, name), "activate", name)
+        with self._call("activate", name) as call:
+            if call.authority:
+                people.activate(call.authority, name)
+        return call.revision
 
     # -- memberships, pauses, tasks ------------------------------------------------------------------------------------
 
-    def add(self, user: str, domain: str | Domain, *, until: Moment = None) -> int:
+    def add(self, user: str, domain: str | Domain, *, until: Moment = None) -> Revision:
         """Make an active member a member of a workspace or project."""
         name, where, end = parse_id(user, "user"), parse_domain(domain), self._until(until)
-        return self._do(lambda a: change.add(a, name, where, end), "add", name, where, end)
+        with self._call("add", name, where, end) as call:
+            if call.authority:
+                members.add(call.authority, name, where, end)
+        return call.revision
 
-    def remove(self, user: str, domain: str | Domain) -> int:
+    def remove(self, user: str, domain: str | Domain) -> Revision:
         """Take a membership of a workspace or project away."""
         name, where = parse_id(user, "user"), parse_domain(domain)
-        return self._do(lambda a: change.remove(a, name, where), "remove", name, where)
+        with self._call("remove", name, where) as call:
+            if call.authority:
+                members.remove(call.authority, name, where)
+        return call.revision
 
-    def pause(self, user: str, domain: str | Domain, *, until: Moment = None) -> int:
+    def pause(self, user: str, domain: str | Domain, *, until: Moment = None) -> Revision:
         """Stop an annotator or reviewer in one project."""
         name, project, end = parse_id(user, "user"), _project(domain), self._until(until)
-        return self._do(lambda a: change.pause(a, name, project, end), "pause", name, domain, end)
+        with self._call("pause", name, domain, end) as call:
+            if call.authority:
+                members.pause(call.authority, name, project, end)
+        return call.revision
 
-    def unpause(self, user: str, domain: str | Domain) -> int:
+    def unpause(self, user: str, domain: str | Domain) -> Revision:
         """Lift a pause that was made by hand."""
         name, project = parse_id(user, "user"), _project(domain)
-        return self._do(lambda a: change.unpause(a, name, project), "unpause", name, domain)
+        with self._call("unpause", name, domain) as call:
+            if call.authority:
+                members.unpause(call.authority, name, project)
+        return call.revision
 
-    def assign_annotator(self, user: str, *, task: str, project: str) -> int:
+    def assign_annotator(self, user: str, *, task: str, project: str) -> Revision:
         """Give a task to a member of the project, to annotate."""
         return self._assign(user, "annotator", task, project)
 
-    def assign_reviewer(self, user: str, *, task: str, project: str) -> int:
+    def assign_reviewer(self, user: str, *, task: str, project: str) -> Revision:
         """Give a task to a member of the project, to review."""
         return self._assign(user, "reviewer", task, project)
 
-    def unassign(self, user: str, *, task: str, project: str) -> int:
+    def unassign(self, user: str, *, task: str, project: str) -> Revision:
         """Take a task away from a member, whatever they had it as."""
         name, what, where = parse_id(user, "user"), parse_id(task, "task"), parse_id(project, "project")
-        return self._do(lambda a: change.unassign(a, name, task=what, project=where), "unassign", name, what, where)
+        with self._call("unassign", name, what, where) as call:
+            if call.authority:
+                tasks.unassign(call.authority, name, task=what, project=where)
+        return call.revision
 
     # -- workspaces, projects, settings --------------------------------------------------------------------------------
 
-    def create_workspace(self, workspace: str, *, personal: bool = False) -> int:
+    def create_workspace(self, workspace: str, *, personal: bool = False) -> Revision:
         """Make a workspace, or with `personal` the actor's own sandbox."""
         name = parse_id(workspace, "workspace")
-        return self._do(
-            lambda a: change.create_workspace(a, name, personal=personal), "create_workspace", name, "personal" if personal else None
-        )
+        with self._call("create_workspace", name, "personal" if personal else None) as call:
+            if call.authority:
+                projects.create_workspace(call.authority, name, personal=personal)
+        return call.revision
 
-    def delete_workspace(self, workspace: str) -> int:
+    def delete_workspace(self, workspace: str) -> Revision:
         """Delete an empty workspace."""
         name = parse_id(workspace, "workspace")
-        return self._do(lambda a: change.delete_workspace(a, name), "delete_workspace", name)
+        with self._call("delete_workspace", name) as call:
+            if call.authority:
+                projects.delete_workspace(call.authority, name)
+        return call.revision
 
-    def create_project(self, project: str, *, workspace: str) -> int:
+    def create_project(self, project: str, *, workspace: str) -> Revision:
         """Make a project in a workspace."""
         name, where = parse_id(project, "project"), parse_id(workspace, "workspace")
-        return self._do(lambda a: change.create_project(a, name, workspace=where), "create_project", name, where)
+        with self._call("create_project", name, where) as call:
+            if call.authority:
+                projects.create_project(call.authority, name, workspace=where)
+        return call.revision
 
-    def move_project(self, project: str, *, workspace: str) -> int:
+    def move_project(self, project: str, *, workspace: str) -> Revision:
         """Move a project to another workspace."""
         name, where = parse_id(project, "project"), parse_id(workspace, "workspace")
-        return self._do(lambda a: change.move_project(a, name, workspace=where), "move_project", name, where)
+        with self._call("move_project", name, where) as call:
+            if call.authority:
+                projects.move_project(call.authority, name, workspace=where)
+        return call.revision
 
-    def delete_project(self, project: str) -> int:
+    def delete_project(self, project: str) -> Revision:
         """Delete a project with everything that hangs on it."""
         name = parse_id(project, "project")
-        return self._do(lambda a: change.delete_project(a, name), "delete_project", name)
+        with self._call("delete_project", name) as call:
+            if call.authority:
+                projects.delete_project(call.authority, name)
+        return call.revision
 
-    def configure(self, domain: str | Domain, /, **settings: Any) -> int:
+    def configure(self, domain: str | Domain, /, **given: Unpack[Settings]) -> Revision:
         """Change settings of `organization` or of a project."""
         where = parse_domain(domain)
-        if not settings:
-            raise UnknownName("nothing to configure: name a setting, as in distribution='manual'")
-        shown = [f"{name}={sorted(value) if isinstance(value, (set, frozenset)) else value}" for name, value in sorted(settings.items())]
-        return self._do(lambda a: change.configure(a, where, settings), "configure", where, *shown)
+        values = settings.parse_settings(where.kind, given)
+        with self._call("configure", where, *settings.as_texts(values)) as call:
+            if call.authority:
+                settings.configure(call.authority, where, values)
+        return call.revision
 
-    def restrict(self, permission: str, level: str) -> int:
+    def restrict(self, permission: str, level: str) -> Revision:
         """Take a permission from every role below a level."""
         asked, role = parse_permission(permission), parse_role(level)
-        return self._do(lambda a: change.restrict(a, asked, role), "restrict", asked, role)
+        with self._call("restrict", asked, role) as call:
+            if call.authority:
+                settings.restrict(call.authority, asked, role)
+        return call.revision
 
-    def unrestrict(self, permission: str) -> int:
+    def unrestrict(self, permission: str) -> Revision:
         """Take a restriction back."""
         asked = parse_permission(permission)
-        return self._do(lambda a: change.unrestrict(a, asked), "unrestrict", asked)
+        with self._call("unrestrict", asked) as call:
+            if call.authority:
+                settings.unrestrict(call.authority, asked)
+        return call.revision
 
     # -- how a change is made ------------------------------------------------------------------------------------------
 
-    def _assign(self, user: str, kind: str, task: str, project: str) -> int:
+    def _assign(self, user: str, kind: str, task: str, project: str) -> Revision:
         name, what, where = parse_id(user, "user"), parse_id(task, "task"), parse_id(project, "project")
-        operation = f"assign_{kind}"
-        return self._do(lambda a: change.assign(a, name, kind, task=what, project=where), operation, name, what, where)
+        with self._call(f"assign_{kind}", name, what, where) as call:
+            if call.authority:
+                tasks.assign(call.authority, name, kind, task=what, project=where)
+        return call.revision
 
     def _until(self, until: Moment) -> Until:
         if until is None:
@@ -192,37 +249,45 @@ class Acting:
             raise UnknownName(f"{until} is in the past")
         return end
 
-    def _do(self, make: Callable[[Authority], None], operation: str, *arguments: object) -> int:
-        if self._batch is not None:
-            return self._batch.make(make, operation, arguments)
-        with self._begin() as batch:
-            batch.make(make, operation, arguments)
-        return batch.revision
+    @contextmanager
+    def _call(self, operation: str, *arguments: object) -> Iterator[_Call]:
+        """One change: part of the open block, or else in a transaction of its own."""
+        if self._block is not None:
+            with self._block.call(operation, arguments) as call:
+                yield call
+            return
+        with self._begin() as block, block.call(operation, arguments) as call:
+            yield call
 
     @contextmanager
-    def _begin(self) -> Iterator[_Batch]:
+    def _begin(self) -> Iterator[_Block]:
         context, organization, actor = self._context, self._organization, self._actor
         engine, now = context.ready(), context.clock()
         with (
             recorded(engine, organization, actor=actor, at=now) as attempt,
             writing(engine, organization, actor=actor, actor_kind="member", operation="", at=now) as work,
         ):
-            batch = _Batch(Authority(work, context.decider, actor, now), attempt, self._key)
-            if batch.replayed is None and self._expect is not None and work.revision != self._expect:
+            block = _Block(Authority(work, context.decider, actor, now), attempt, self._key)
+            if not block.replayed and self._expect is not None and work.revision != self._expect:
                 message = f"{organization} is at revision {work.revision}, not at {self._expect}: look again"
                 raise Conflict(message, expected=self._expect, found=work.revision)
-            yield batch
-            batch.close()
-        batch.revision = work.revision if batch.replayed is None else batch.replayed
+            yield block
+            block.close()
         context.wrote(organization, work.revision)
 
 
-class _Batch:
-    """The changes of one unit of work; lives as long as its transaction, and knows its revision afterwards."""
+@dataclass(slots=True)
+class _Call:
+    """One change under way: whose rules to ask, and the revision once it is made. `authority` is None where a key was used before."""
+
+    authority: Authority | None
+    revision: Revision
+
+
+class _Block:
+    """The changes of one transaction; lives as long as it. With a key that was used before nothing is changed, only compared."""
 
     def __init__(self, authority: Authority, attempt: Attempt, key: str | None) -> None:
-        self.revision = authority.work.revision
-        self.replayed: int | None = None
         self._authority = authority
         self._attempt = attempt
         self._key = key
@@ -230,19 +295,24 @@ class _Batch:
         self._said: list[str] = [authority.actor]
         self._broken = False
         self._stored = None if key is None else self._find(key)
-        if self._stored is not None:
-            self.replayed = self._stored.revision
 
-    def make(self, change: Callable[[Authority], None], operation: str, arguments: tuple[object, ...]) -> int:
-        """Make one change; the revision it will have once the unit of work commits."""
+    @property
+    def replayed(self) -> bool:
+        """Whether the key was used before."""
+        return self._stored is not None
+
+    @contextmanager
+    def call(self, operation: str, arguments: tuple[object, ...]) -> Iterator[_Call]:
+        """One change; its revision is the one it will have once the transaction commits."""
         self._said.append(" ".join(map(str, (operation, *arguments))))
         self._attempt.operation = " ".join(str(each) for each in (operation, *arguments) if each is not None)
-        if self.replayed is not None:
-            return self.replayed
+        if self._stored is not None:
+            yield _Call(None, Revision(self._stored.revision))
+            return
         work = self._authority.work
-        before = work.changes
+        call, before = _Call(self._authority, Revision(work.revision)), len(work.facts)
         try:
-            change(self._authority)
+            yield call
         except Refused as error:
             self._attempt.refused(error)
             raise
@@ -251,12 +321,12 @@ class _Batch:
         except BaseException:
             self._broken = True
             raise
-        if work.changes > before:
+        call.revision = Revision(work.revision + bool(work.changes), work.facts[before:])
+        if call.revision.changed:
             self._names.append(operation)
-        return work.revision + 1 if work.changes else work.revision
 
     def close(self) -> None:
-        """Name the operation and keep the key, before the unit of work commits."""
+        """Name the operation and keep the key, before the transaction commits."""
         if self._broken:
             raise Refused("a change of this block failed: none of it was written")
         work, fingerprint = self._authority.work, hashlib.sha256("\n".join(self._said).encode()).hexdigest()
@@ -275,7 +345,7 @@ class _Batch:
         return work.connection.execute(query).first()
 
 
-def transfer_ownership(context: Context, organization: str, *, to: str, ticket: str, operator: str) -> int:
+def transfer_ownership(context: Context, organization: str, *, to: str, ticket: str, operator: str) -> Revision:
     """Make `to` the Owner of an organization, as an operator with a ticket; returns the revision."""
     if not ticket or plain(ticket, 255) != ticket:
         raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {ticket!r}")
@@ -287,9 +357,9 @@ def transfer_ownership(context: Context, organization: str, *, to: str, ticket: 
         snapshot = Snapshot(work.connection, organization, context.decider.policy.reads)
         record = snapshot.organization()
         assert record is not None, "the unit of work has locked it"
-        change.transfer_ownership(work, snapshot.member(to), record.owner, to)
+        people.transfer_ownership(work, snapshot.member(to), record.owner, to)
     context.wrote(organization, work.revision)
-    return work.revision
+    return Revision(work.revision, work.facts)
 
 
 def _project(domain: str | Domain) -> str:

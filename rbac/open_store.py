@@ -21,6 +21,7 @@ from rbac.decisions.evaluate import revision_of
 from rbac.errors import StoreError, UnknownName
 from rbac.snapshot.cache import CAPACITY, Directory, Moved
 from rbac.snapshot.reader import Snapshot, Source
+from rbac.vocabulary import Revision
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
@@ -76,7 +77,7 @@ class Context:
             with waiting(self.engine, self._patience):
                 self.ready()
         sealed = False
-        if type(at_least) is not int:
+        if type(at_least) is not int and type(at_least) is not Revision:
             at_least, sealed = self._same_history(organization, str(at_least)), True
         if self._directory is not None:
             for _ in range(_TRIES):

@@ -21,7 +21,7 @@ from rbac.names import parse_domain, parse_id
 from rbac.open_store import Context
 from rbac.policy.facts import GivenFacts
 from rbac.snapshot.records import MemberRecord, OrganizationRecord
-from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via
+from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Revision, Role, Via
 
 if TYPE_CHECKING:
     from rbac.acting import Acting
@@ -188,7 +188,7 @@ class Organization:
 
         return Acting(self.context, self.id, parse_id(actor, "user"), expect=expect, key=key)
 
-    def transfer_ownership(self, *, to: str, ticket: str, operator: str) -> int:
+    def transfer_ownership(self, *, to: str, ticket: str, operator: str) -> Revision:
         """Make `to` the Owner; the old Owner becomes administrator. One transaction; returns the revision.
 
         An operator's operation with a reference to why: nobody inside the organization can do it, the Owner included.

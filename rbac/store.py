@@ -26,6 +26,7 @@ from rbac.organization import Organization
 from rbac.policy.model import read_model
 from rbac.policy.reader import Policy, read_policy
 from rbac.snapshot.cache import CAPACITY
+from rbac.vocabulary import Revision
 
 if TYPE_CHECKING:
     from rbac.database.health import Health
@@ -81,7 +82,7 @@ class Store:
         with self.context.reading() as connection:
             return list(connection.execute(select(t.organization.c.id).order_by(t.organization.c.id)).scalars())
 
-    def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> int:
+    def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> Revision:
         """Make an organization with its Owner, and the store itself when it is not there yet; returns the revision, 1."""
         from rbac.database.audit.refusals import recorded
         from rbac.database.unit_of_work import transaction
@@ -93,7 +94,7 @@ class Store:
         with recorded(engine, name, actor=actor, operation=f"init {first}", at=now), transaction(engine) as works:
             work = works.found(name, owner=first, actor=actor, operation="init", at=now)
         self.context.wrote(name, work.revision)
-        return work.revision
+        return Revision(work.revision, work.facts)
 
     def import_state(
         self,
@@ -155,7 +156,7 @@ class Store:
         removed: Iterable[str] = (),
         worked_on: Mapping[str, Iterable[str]] | None = None,
         operator: str = OPERATOR,
-    ) -> int:
+    ) -> Revision:
         """The application's facts of one project: tasks that are there, tasks that are gone, who has worked on which.
 
         One transaction and one revision a batch; what is known already changes nothing. Returns the revision.
@@ -175,7 +176,7 @@ class Store:
         ):
             record(work, where, tasks=new, removed=old, worked_on=done)
         self.context.wrote(name, work.revision)
-        return work.revision
+        return Revision(work.revision, work.facts)
 
     def health(self) -> Health:
         """Schema, revisions, how this node hears of changes, clocks; raises StoreError when the store cannot answer."""

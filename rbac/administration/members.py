@@ -1,19 +1,13 @@
-"""Who is in a workspace or project, who is paused there, and who has which task."""
+"""Who is in a workspace or project, and who is paused there."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from rbac.administration import rows
 from rbac.administration.authority import Authority
-from rbac.database import tables as t
 from rbac.database.ledger import write
 from rbac.errors import Refused
 from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, ends_of, in_force
 from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
-
-ASSIGNING = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
-"""Which permission assigns, and takes away, which kind of assignment."""
 
 
 def add(authority: Authority, user: str, domain: Domain, until: Until) -> None:
@@ -55,24 +49,6 @@ def unpause(authority: Authority, user: str, project: str) -> None:
         write(authority.work, "pause", user=user, domain=f"project:{project}", before=rows.pause(before))
 
 
-def assign(authority: Authority, user: str, kind: str, *, task: str, project: str) -> None:
-    """Give a task to a member of the project as `annotator` or `reviewer`."""
-    authority.member(user)
-    authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
-    if kind not in _assigned(authority, user, task, project):
-        write(authority.work, "assignment", user=user, domain=f"project:{project}", after={"task": task, "as": kind})
-
-
-def unassign(authority: Authority, user: str, *, task: str, project: str) -> None:
-    """Take a task away from a member, whatever they had it as; judged like giving it."""
-    authority.member(user)
-    kinds = _assigned(authority, user, task, project)
-    for kind in kinds or ("annotator",):
-        authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
-    for kind in kinds:
-        write(authority.work, "assignment", user=user, domain=f"project:{project}", before={"task": task, "as": kind})
-
-
 def _managed(authority: Authority, domain: Domain) -> WorkspaceRecord | ProjectRecord:
     if domain.kind is Kind.WORKSPACE:
         workspace = authority.workspace(domain.id)
@@ -101,9 +77,3 @@ def _pausable(authority: Authority, user: str, project: str) -> tuple[str, Until
     if reason == PauseReason.ANNOTATOR_EVALUATION and in_force(until, authority.now):
         raise Refused(f"{user} was paused in project:{project} by annotator evaluation: that cannot be changed by hand")
     return row
-
-
-def _assigned(authority: Authority, user: str, task: str, project: str) -> tuple[str, ...]:
-    c = t.assignment.c
-    where = (c.organization == authority.work.organization, c.project == project, c.task == task, c.user == user)
-    return tuple(authority.work.connection.execute(select(c.kind).where(*where).order_by(c.kind)).scalars())

@@ -1,4 +1,4 @@
-"""What the application tells of its tasks: which there are, which are gone, who has worked on which."""
+"""Tasks: to whom they are assigned, and what the application records of them: which there are and who has worked on which."""
 
 from __future__ import annotations
 
@@ -6,11 +6,33 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
+from rbac.administration.authority import Authority
 from rbac.database import tables as t
 from rbac.database.ledger import write
 from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
-from rbac.vocabulary import State
+from rbac.vocabulary import Domain, Kind, Permission, State
+
+ASSIGNING = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
+"""Which permission assigns, and takes away, which kind of assignment."""
+
+
+def assign(authority: Authority, user: str, kind: str, *, task: str, project: str) -> None:
+    """Give a task to a member of the project as `annotator` or `reviewer`."""
+    authority.member(user)
+    authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
+    if kind not in _assigned(authority, user, task, project):
+        write(authority.work, "assignment", user=user, domain=f"project:{project}", after={"task": task, "as": kind})
+
+
+def unassign(authority: Authority, user: str, *, task: str, project: str) -> None:
+    """Take a task away from a member, whatever they had it as; judged like giving it."""
+    authority.member(user)
+    kinds = _assigned(authority, user, task, project)
+    for kind in kinds or ("annotator",):
+        authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
+    for kind in kinds:
+        write(authority.work, "assignment", user=user, domain=f"project:{project}", before={"task": task, "as": kind})
 
 
 def record(work: Work, project: str, *, tasks: Sequence[str], removed: Sequence[str], worked_on: Mapping[str, Sequence[str]]) -> None:
@@ -56,3 +78,9 @@ def _remove(work: Work, project: str, task: str) -> None:
             before = {"task": task} if name == "worked_on" else {"task": task, "as": row.kind}
             write(work, name, user=row.user, domain=domain, before=before)
     write(work, "task", domain=domain, before={"task": task})
+
+
+def _assigned(authority: Authority, user: str, task: str, project: str) -> tuple[str, ...]:
+    c = t.assignment.c
+    where = (c.organization == authority.work.organization, c.project == project, c.task == task, c.user == user)
+    return tuple(authority.work.connection.execute(select(c.kind).where(*where).order_by(c.kind)).scalars())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import threading
 from datetime import UTC, datetime
 
@@ -20,6 +23,54 @@ def test_every_change_returns_the_new_revision_and_leaves_one_audit_row(acme: Or
     assert [(change.kind, change.user, change.before, change.after) for change in newest.changes] == [
         ("member", "andy", {"role": "annotator", "state": "active"}, {"role": "reviewer", "state": "active"})
     ]
+
+
+def test_every_change_says_what_it_wrote_as_the_audit_has_it(acme: Organization, store: rbac.Store) -> None:
+    max_ = acme.acting("max")
+    revisions = [
+        acme.acting("ada").invite("zoe", "annotator"),
+        max_.add("zoe", "workspace:w1", until="2030-01-01T00:00:00Z"),
+        max_.grant("andy", "reviewer", on="project:p2"),
+        max_.configure("project:p2", show_data_manager_to={"reviewer", "annotator"}, published=False),
+        acme.acting("olga").restrict("plugin:view", "manager"),
+        acme.acting("olga").configure("organization", plugins_enabled=False),
+        max_.move_project("p2", workspace="max-sandbox"),
+        max_.delete_project("p2"),
+        store.record("acme", project="p1", tasks=["t1"], worked_on={"t1": ["andy"]}),
+        acme.transfer_ownership(to="max", ticket="T", operator="root"),
+        store.create("beta", owner="ben"),
+    ]
+
+    written = [*list(acme.audit())[1:], *store.organization("beta").audit()]
+    assert [(int(each), each.changed, each.facts) for each in revisions] == [(entry.revision, True, entry.changes) for entry in written]
+
+
+def test_inside_a_block_every_call_says_what_it_wrote_itself(acme: Organization) -> None:
+    with acme.acting("ada") as ada:
+        first, same, second = ada.grant("andy", "reviewer"), ada.grant("andy", "reviewer"), ada.invite("zoe")
+
+    assert (first, same, second) == (2, 2, 2)
+    assert [each.changed for each in (first, same, second)] == [True, False, True]
+    assert [change.user for each in (first, same, second) for change in each.facts] == ["andy", "zoe"]
+
+
+def test_a_revision_is_the_number_it_is(acme: Organization) -> None:
+    revision = acme.acting("ada").grant("andy", "reviewer")
+
+    assert f"{revision} {revision!r} {json.dumps(revision)} {revision + 1!r}" == "2 2 2 3"
+    assert type(revision + 1) is int
+    for copied in (pickle.loads(pickle.dumps(revision)), copy.deepcopy(revision)):
+        assert (copied, copied.facts, copied.changed) == (revision, revision.facts, True)
+
+
+def test_a_revision_goes_where_a_number_goes(acme: Organization) -> None:
+    revision = acme.acting("ada", expect=acme.revision).grant("andy", "reviewer")
+
+    assert acme.check("andy", "review:access", "project:p1", at_least=revision).revision == revision
+    assert acme.as_of(revision).role_of("andy") is Role.REVIEWER
+    assert acme.token(revision).startswith("2@")
+    assert [entry.revision for entry in acme.audit(first=revision, last=revision)] == [2]
+    assert acme.acting("ada", expect=revision).grant("andy", "annotator") == 3
 
 
 def test_a_change_that_changes_nothing_writes_nothing_and_returns_the_present_revision(acme: Organization) -> None:
@@ -81,7 +132,8 @@ def test_a_key_makes_a_retry_harmless(acme: Organization) -> None:
     first = acme.acting("ada", key="retry-7f3").grant("andy", "reviewer")
     acme.acting("olga").grant("andy", "manager")
 
-    assert acme.acting("ada", key="retry-7f3").grant("andy", "reviewer") == first
+    again = acme.acting("ada", key="retry-7f3").grant("andy", "reviewer")
+    assert (again, again.changed, again.facts) == (first, False, ())
     assert acme.role_of("andy") is Role.MANAGER
 
 
@@ -230,6 +282,7 @@ def test_losing_a_membership_leaves_role_pause_and_tasks_without_effect_until_it
         lambda a: a.add("andy", "workspace:w2", until="tomorrow"),
         lambda a: a.add("andy", "workspace:w2", until=datetime(2030, 1, 1)),
         lambda a: a.configure("project:p1", colour="red"),
+        lambda a: a.configure("project:p1", show_data_manager_to=None),
         lambda a: a.configure("project:p1", distribution="random"),
         lambda a: a.configure("workspace:w1", published=True),
         lambda a: a.configure("organization", plugins_enabled="perhaps"),
