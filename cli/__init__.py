@@ -1,6 +1,6 @@
-"""The command line: `rbac VERB ...`, one module a group of commands.
+"""The command line `rbac COMMAND ...`, with one module for each group of commands.
 
-A command parses, makes one call into rbac, prints and exits. Its one rule: more than that belongs in rbac.
+A command parses its arguments, makes one call into rbac, prints and exits; more than that belongs in rbac.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How commands are made: each has the global options, help with examples, and an exit code from errors.py.
 
-The global options may stand before or after the verb; the nearer one counts, then the environment, then the default.
-Its one rule: no command without an example.
+The global options may be given before or after the command's name; the nearer one counts, then the environment, then the
+default. No command is without an example.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
         setattr(context.ensure_object(Session), str(option.name), value)
 
 
-def _shared() -> list[click.Option]:
+def _global_options() -> list[click.Option]:
     def option(name: str, text: str, **more: Any) -> click.Option:
         return click.Option([name], help=text, callback=_keep, expose_value=False, **more)
 
@@ -41,22 +41,22 @@ def _shared() -> list[click.Option]:
     ]
 
 
-SHARED = _shared()
-"""The global options; every command has these very ones, since making them anew for each takes 10 ms."""
+GLOBAL_OPTIONS = _global_options()
+"""The global options; every command shares these objects, since creating them for each takes 10 ms."""
 
 
-class _Sharing(click.Command):
+class _Documented(click.Command):
     """A command with the global options, and help that shows its examples."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.examples = tuple(examples)
-        self.params += SHARED
+        self.params += GLOBAL_OPTIONS
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Its own options first, the global ones under a heading of their own."""
-        own = [each for each in self.get_params(ctx) if each not in SHARED]
-        listed: tuple[tuple[str, Sequence[click.Parameter]], ...] = ("Options", own), ("Global options", SHARED)
+        """The command's own options first, then the global ones under their own heading."""
+        own = [each for each in self.get_params(ctx) if each not in GLOBAL_OPTIONS]
+        listed: tuple[tuple[str, Sequence[click.Parameter]], ...] = ("Options", own), ("Global options", GLOBAL_OPTIONS)
         for title, options in listed:
             records = [record for each in options if (record := each.get_help_record(ctx)) and not isinstance(each, click.Argument)]
             if records:
@@ -72,15 +72,15 @@ class _Sharing(click.Command):
                 formatter.write("".join(f"  {example}\n" for example in self.examples))
 
 
-class Verb(_Sharing):
+class Command(_Documented):
     """One command."""
 
 
-class Verbs(_Sharing, click.Group):
+class Group(_Documented, click.Group):
     """Commands under one word."""
 
 
-class Main(Verbs):
+class Main(Group):
     """`rbac` itself: the exit code of everything is decided here, and help lists its commands group by group."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
@@ -113,11 +113,11 @@ class Main(Verbs):
             self.invoke(context)
 
 
-def verb(*examples: str, name: str | None = None, under: click.Group | None = None) -> Callable[[_Function], click.Command]:
+def command(*examples: str, name: str | None = None, under: click.Group | None = None) -> Callable[[_Function], click.Command]:
     """Make a function a command; its docstring is the help, and every command has an example."""
-    return (click if under is None else under).command(name, cls=Verb, examples=examples)
+    return (click if under is None else under).command(name, cls=Command, examples=examples)
 
 
-def verbs(*examples: str, name: str) -> Callable[[_Function], click.Group]:
-    """Make a function a word with commands under it."""
-    return click.group(name, cls=Verbs, examples=examples)
+def group(*examples: str, name: str) -> Callable[[_Function], click.Group]:
+    """Make a function a group of commands."""
+    return click.group(name, cls=Group, examples=examples)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.commands import verb
+from rbac.cli.commands import command
 from rbac.cli.errors import NO
 from rbac.cli.session import Session, current
 from rbac.clock import parse_instant, write_instant
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rbac.organization import Organization
 
 
-@verb(
+@command(
     "rbac audit",
     "rbac audit --user andy --newest-first",
     "rbac audit --since 2026-01-01T00:00:00Z --actor ada --json",

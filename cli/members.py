@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, output, past
-from rbac.cli.commands import verb
+from rbac.cli.commands import command
 from rbac.cli.errors import No
 from rbac.cli.session import Session, current
 from rbac.names import parse_domain
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rbac.listing.standings import Standing
 
 
-@verb("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 1")
+@command("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 1")
 @click.argument("user", shell_complete=complete.users)
 @past.as_of
 @current
@@ -45,7 +45,7 @@ def roles(session: Session, user: str, moment: str | None) -> None:
             past.show(then)
 
 
-@verb("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 1")
+@command("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 1")
 @click.argument("domain", shell_complete=complete.domains)
 @past.as_of
 @current

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from rbac.cli import complete
-from rbac.cli.commands import verb
+from rbac.cli.commands import command
 from rbac.cli.options import acting, by, changed, until
 from rbac.cli.session import Session, current
 from rbac.names import parse_domain
@@ -15,7 +15,7 @@ _domain = click.argument("domain", shell_complete=complete.domains)
 _project = click.argument("project", metavar="project:ID", shell_complete=complete.projects)
 
 
-@verb(
+@command(
     "rbac grant andy reviewer --as ada",
     "rbac grant andy reviewer --on project:p1 --until 2099-01-31T12:00:00Z --as max",
 )
@@ -30,7 +30,7 @@ def grant(session: Session, user: str, role: str, on: str | None, until: str | N
     changed(session, acting(session, actor).grant(user, role, on=on, until=until))
 
 
-@verb("rbac revoke andy --on project:p1 --as max")
+@command("rbac revoke andy --on project:p1 --as max")
 @_user
 @click.option("--on", metavar="project:ID", required=True, help="The project.", shell_complete=complete.projects)
 @by
@@ -43,7 +43,7 @@ def revoke(session: Session, user: str, on: str, actor: str | None) -> None:
     changed(session, acting(session, actor).revoke(user, on=on))
 
 
-@verb("rbac invite zoe annotator --as ada", "rbac invite zoe --as ada")
+@command("rbac invite zoe annotator --as ada", "rbac invite zoe --as ada")
 @_user
 @click.argument("role", required=False, shell_complete=complete.roles)
 @by
@@ -53,7 +53,7 @@ def invite(session: Session, user: str, role: str | None, actor: str | None) -> 
     changed(session, acting(session, actor).invite(user, role))
 
 
-@verb("rbac deactivate andy --as ada")
+@command("rbac deactivate andy --as ada")
 @_user
 @by
 @current
@@ -62,7 +62,7 @@ def deactivate(session: Session, user: str, actor: str | None) -> None:
     changed(session, acting(session, actor).deactivate(user))
 
 
-@verb("rbac activate dan --as ada")
+@command("rbac activate dan --as ada")
 @_user
 @by
 @current
@@ -71,7 +71,7 @@ def activate(session: Session, user: str, actor: str | None) -> None:
     changed(session, acting(session, actor).activate(user))
 
 
-@verb("rbac add mia workspace:w1 --as max", "rbac add mia project:p1 --until 2099-01-31T12:00:00Z --as max")
+@command("rbac add mia workspace:w1 --as max", "rbac add mia project:p1 --until 2099-01-31T12:00:00Z --as max")
 @_user
 @_domain
 @until
@@ -82,7 +82,7 @@ def add(session: Session, user: str, domain: str, until: str | None, actor: str 
     changed(session, acting(session, actor).add(user, domain, until=until))
 
 
-@verb("rbac remove andy workspace:w1 --as max")
+@command("rbac remove andy workspace:w1 --as max")
 @_user
 @_domain
 @by
@@ -95,7 +95,7 @@ def remove(session: Session, user: str, domain: str, actor: str | None) -> None:
     changed(session, acting(session, actor).remove(user, domain))
 
 
-@verb("rbac pause rita project:p1 --as max", "rbac pause rita project:p1 --until 2099-01-31T12:00:00Z --as max")
+@command("rbac pause rita project:p1 --as max", "rbac pause rita project:p1 --until 2099-01-31T12:00:00Z --as max")
 @_user
 @_project
 @until
@@ -106,7 +106,7 @@ def pause(session: Session, user: str, project: str, until: str | None, actor: s
     changed(session, acting(session, actor).pause(user, project, until=until))
 
 
-@verb("rbac unpause rita project:p1 --as max")
+@command("rbac unpause rita project:p1 --as max")
 @_user
 @_project
 @by
@@ -116,7 +116,7 @@ def unpause(session: Session, user: str, project: str, actor: str | None) -> Non
     changed(session, acting(session, actor).unpause(user, project))
 
 
-@verb("rbac assign andy t2 project:p2 --annotator --as max", "rbac assign rita t2 project:p2 --reviewer --as max")
+@command("rbac assign andy t2 project:p2 --annotator --as max", "rbac assign rita t2 project:p2 --reviewer --as max")
 @_user
 @click.argument("task")
 @_project
@@ -133,7 +133,7 @@ def assign(session: Session, user: str, task: str, project: str, kind: str | Non
     changed(session, give(user, task=task, project=_id(project)))
 
 
-@verb("rbac unassign andy t1 project:p2 --as max")
+@command("rbac unassign andy t1 project:p2 --as max")
 @_user
 @click.argument("task")
 @_project
@@ -144,7 +144,7 @@ def unassign(session: Session, user: str, task: str, project: str, actor: str | 
     changed(session, acting(session, actor).unassign(user, task=task, project=_id(project)))
 
 
-@verb("rbac transfer-ownership ada --ticket SUP-104", name="transfer-ownership")
+@command("rbac transfer-ownership ada --ticket SUP-104", name="transfer-ownership")
 @_user
 @click.option("--ticket", metavar="REF", required=True, help="The support ticket that asks for it.")
 @click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rbac.cli import complete
-from rbac.cli.commands import verb, verbs
+from rbac.cli.commands import command, group
 from rbac.cli.options import acting, by, changed
 from rbac.cli.session import Session, current
 
@@ -18,12 +18,12 @@ _into = click.option("--workspace", metavar="ID", required=True, help="The works
 _permission = click.argument("permission", shell_complete=complete.permissions)
 
 
-@verbs("rbac workspace create w9 --as max", "rbac workspace delete w9 --as max", name="workspace")
+@group("rbac workspace create w9 --as max", "rbac workspace delete w9 --as max", name="workspace")
 def workspace() -> None:
     """Make and delete workspaces."""
 
 
-@verb("rbac workspace create w9 --as max", "rbac workspace create max-own --personal --as max", name="create", under=workspace)
+@command("rbac workspace create w9 --as max", "rbac workspace create max-own --personal --as max", name="create", under=workspace)
 @_workspace
 @click.option("--personal", is_flag=True, help="A sandbox for the actor alone.")
 @by
@@ -33,7 +33,7 @@ def create_workspace(session: Session, workspace: str, personal: bool, actor: st
     changed(session, acting(session, actor).create_workspace(workspace, personal=personal))
 
 
-@verb("rbac workspace delete w2 --as ada", name="delete", under=workspace)
+@command("rbac workspace delete w2 --as ada", name="delete", under=workspace)
 @_workspace
 @by
 @current
@@ -42,12 +42,12 @@ def delete_workspace(session: Session, workspace: str, actor: str | None) -> Non
     changed(session, acting(session, actor).delete_workspace(workspace))
 
 
-@verbs("rbac project create p9 --workspace w1 --as max", "rbac project move p9 --workspace w2 --as ada", name="project")
+@group("rbac project create p9 --workspace w1 --as max", "rbac project move p9 --workspace w2 --as ada", name="project")
 def project() -> None:
     """Make, move and delete projects."""
 
 
-@verb("rbac project create p9 --workspace w1 --as max", name="create", under=project)
+@command("rbac project create p9 --workspace w1 --as max", name="create", under=project)
 @_project
 @_into
 @by
@@ -60,7 +60,7 @@ def create_project(session: Session, project: str, workspace: str, actor: str | 
     changed(session, acting(session, actor).create_project(project, workspace=workspace))
 
 
-@verb("rbac project move p1 --workspace w2 --as ada", name="move", under=project)
+@command("rbac project move p1 --workspace w2 --as ada", name="move", under=project)
 @_project
 @_into
 @by
@@ -73,7 +73,7 @@ def move_project(session: Session, project: str, workspace: str, actor: str | No
     changed(session, acting(session, actor).move_project(project, workspace=workspace))
 
 
-@verb("rbac project delete p3 --as max", name="delete", under=project)
+@command("rbac project delete p3 --as max", name="delete", under=project)
 @_project
 @by
 @current
@@ -82,7 +82,7 @@ def delete_project(session: Session, project: str, actor: str | None) -> None:
     changed(session, acting(session, actor).delete_project(project))
 
 
-@verb(
+@command(
     "rbac configure project:p1 distribution=manual --as max",
     "rbac configure project:p1 show_data_manager_to=annotator,reviewer published=true --as max",
     "rbac configure organization plugins_enabled=false --as olga",
@@ -102,7 +102,7 @@ def configure(session: Session, domain: str, settings: tuple[str, ...], actor: s
     changed(session, acting(session, actor).configure(domain, **_settings(settings)))
 
 
-@verb("rbac restrict plugin:configure administrator --as olga")
+@command("rbac restrict plugin:configure administrator --as olga")
 @_permission
 @click.argument("level", shell_complete=complete.roles)
 @by
@@ -112,7 +112,7 @@ def restrict(session: Session, permission: str, level: str, actor: str | None) -
     changed(session, acting(session, actor).restrict(permission, level))
 
 
-@verb("rbac unrestrict plugin:configure --as olga")
+@command("rbac unrestrict plugin:configure --as olga")
 @_permission
 @by
 @current

@@ -1,20 +1,20 @@
-"""Review: what a change of the policy changes, what is wrong with it, and what its tests leave open.
+"""The commands `rbac policy ...`: each runs one tool of rbac.review and prints its report.
 
-Each command is one tool of rbac.review and prints its report. Its one rule: exit 1 is for findings, a file that does
-not load is never one.
+Exit 1 is for findings; a file that does not load is never one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.commands import verb, verbs
+from rbac.cli.commands import command, group
 from rbac.cli.errors import NO
 from rbac.cli.session import Session, current
 from rbac.errors import PolicyError
@@ -26,13 +26,24 @@ if TYPE_CHECKING:
     from rbac.review.findings import Report
     from rbac.review.testing.expectations import Expectation
 
+
+class _Percent(click.FloatRange):
+    """A percentage; NaN, which is neither below 0 nor above 100, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 _FORMATS = ("text", "json", "markdown", "github")
 _format = click.option("--format", "form", type=click.Choice(_FORMATS), default="text", help="Text by default.")
 _files = click.argument("files", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete.files)
 _tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=complete.files)
 
 
-@verbs("rbac policy diff main policy.csv", "rbac policy lint", "rbac policy test tests/policy", name="policy")
+@group("rbac policy diff main policy.csv", "rbac policy lint", "rbac policy test tests/policy", name="policy")
 def policy() -> None:
     """Review a policy: what is in it, what an edit changes.
 
@@ -40,7 +51,7 @@ def policy() -> None:
     """
 
 
-@verb("rbac policy diff main policy.csv", "rbac policy diff HEAD~1 HEAD --fail-on wider --db sqlite:///rbac.db", under=policy)
+@command("rbac policy diff main policy.csv", "rbac policy diff HEAD~1 HEAD --fail-on wider --db sqlite:///rbac.db", under=policy)
 @click.argument("old", shell_complete=complete.files)
 @click.argument("new", shell_complete=complete.files)
 @click.option("--fail-on", type=click.Choice(["wider", "any"]), help="Exit 1 when somebody gains unacknowledged, or at any change.")
@@ -50,7 +61,7 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
     """Which decisions change from OLD to NEW.
 
     OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION`
-    in a commit message between the two. With --db it says whom of the store each change touches today.
+    in a commit message between the two. With --db it says whom of the store each change affects today.
     """
     from rbac.review.diff.compare import diff as compare
     from rbac.review.diff.report import DiffReport, render_diff
@@ -72,7 +83,7 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
 
 
 def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -> tuple[Affected, ...]:
-    """Whom of the store the changes touch: of the organization named, else of all."""
+    """The people of the store whom the changes affect: of the organization named, else of all."""
     from rbac.review.diff.impact import affected
 
     store = session.store()
@@ -81,7 +92,7 @@ def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -
 
 
 def _lint_alone(data: bytes, name: str) -> None:
-    """OLD does not load: nothing can be compared, but what is wrong with NEW can be said."""
+    """OLD does not load, so nothing can be compared; what is wrong with NEW is reported."""
     from rbac.review.findings import Format, render
     from rbac.review.lint import lint as look
 
@@ -92,13 +103,13 @@ def _lint_alone(data: bytes, name: str) -> None:
         click.echo(str(other), err=True)
 
 
-@verb("rbac policy lint", "rbac policy lint policy.csv --fix", under=policy)
+@command("rbac policy lint", "rbac policy lint policy.csv --fix", under=policy)
 @_files
-@click.option("--fix", is_flag=True, help="First settle what can be settled by layout: headings, order, columns.")
+@click.option("--fix", is_flag=True, help="First correct what layout can correct: headings, order, columns.")
 @_format
 @current
 def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
-    """What a policy that loads still should not say.
+    """What a policy that loads should still not contain.
 
     docs/lint.md has a section for every rule.
     """
@@ -118,14 +129,14 @@ def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
     _exit(not clean)
 
 
-@verb("rbac policy fmt", "rbac policy fmt --check policy.csv", under=policy)
+@command("rbac policy fmt", "rbac policy fmt --check policy.csv", under=policy)
 @_files
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file would change.")
 @current
 def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
-    """Lay a policy out the one way; no decision changes.
+    """Format a policy; no decision changes.
 
-    Deny lines first, then the page's rows in its order, columns aligned.
+    Deny lines first, then the rows of the published table in its order, columns aligned.
     """
     from rbac.review.formatting import format_policy
     from rbac.review.git import read_text, write_text
@@ -145,7 +156,7 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
     _exit(check and changed)
 
 
-@verb("rbac policy test tests/policy", "rbac policy test tests/policy --junit outcomes.xml", under=policy)
+@command("rbac policy test tests/policy", "rbac policy test tests/policy --junit outcomes.xml", under=policy)
 @_tests
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write the outcomes as JUnit XML.")
 @_format
@@ -162,7 +173,7 @@ def test(session: Session, files: Sequence[Path], junit: Path | None, form: str)
     _report(session, report, form, title="Policy tests")
 
 
-@verb("rbac policy claims", "rbac policy claims claims.yaml --policy policy.csv", under=policy)
+@command("rbac policy claims", "rbac policy claims claims.yaml --policy policy.csv", under=policy)
 @click.argument("claims_file", metavar="[FILE]", required=False, type=click.Path(path_type=Path), shell_complete=complete.files)
 @_format
 @current
@@ -178,9 +189,9 @@ def claims(session: Session, claims_file: Path | None, form: str) -> None:
     _report(session, check_claims(read_policy(_path(session)), where), form, title="Policy claims")
 
 
-@verb("rbac policy coverage tests/policy", "rbac policy coverage tests/policy --threshold 90", under=policy)
+@command("rbac policy coverage tests/policy", "rbac policy coverage tests/policy --threshold 90", under=policy)
 @_tests
-@click.option("--threshold", metavar="PERCENT", type=click.FloatRange(0, 100), default=100.0, help="Exit 1 below it; 100 by default.")
+@click.option("--threshold", metavar="PERCENT", type=_Percent(0, 100), default=100.0, help="Exit 1 below it; 100 by default.")
 @_format
 @current
 def coverage(session: Session, files: Sequence[Path], threshold: float, form: str) -> None:
@@ -195,7 +206,7 @@ def coverage(session: Session, files: Sequence[Path], threshold: float, form: st
     _report(session, report, form, title="Policy test coverage")
 
 
-@verb("rbac policy mutate tests/policy", under=policy)
+@command("rbac policy mutate tests/policy", under=policy)
 @_tests
 @_format
 @current

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, explaining, output, past, tables
-from rbac.cli.commands import verb
+from rbac.cli.commands import command
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
 from rbac.cli.session import Session, current
@@ -58,7 +58,7 @@ def _all(*parts: _Function) -> _Function:
     return decorate
 
 
-@verb(
+@command(
     "rbac check andy data:export project:p1",
     "rbac check max annotator_dashboard:view organization --target andy",
     "rbac check andy labeling:access project:p1 --via api --json",
@@ -133,7 +133,7 @@ def _when(then: Past | None) -> dict[str, Any]:
     return {} if then is None else {**past.as_data(then), **past.policy_data(then)}
 
 
-@verb(
+@command(
     "rbac explain andy bulk_labeling:perform project:p1",
     "rbac explain max project:delete project:p4 --json",
     "rbac explain max data:export project:p1 --as-of 1",
@@ -159,7 +159,7 @@ def explain(session: Session, /, user: str, permission: str, domain: str, moment
     _exit(bool(decision))
 
 
-@verb("rbac what-can andy project:p1", "rbac what-can max organization --json", name="what-can")
+@command("rbac what-can andy project:p1", "rbac what-can max organization --json", name="what-can")
 @click.argument("user", shell_complete=complete.users)
 @click.argument("domain", shell_complete=complete.domains)
 @click.option("--via", type=click.Choice(_VIA), default=_VIA[0], help="How the requests arrive; the UI by default.")
@@ -180,7 +180,7 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
         raise No(tables.why_nothing(organization, found))
 
 
-@verb("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html", "rbac matrix --user andy")
+@command("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html", "rbac matrix --user andy")
 @click.option("--user", metavar="USER", help="What this member can do, by domain.", shell_complete=complete.users)
 @click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv", "html"]), default="table", help="A table by default.")
 @current

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rbac.cli import complete, output
-from rbac.cli.commands import verb, verbs
+from rbac.cli.commands import command, group
 from rbac.cli.errors import NO
 from rbac.cli.session import Session, current
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _operator = click.option("--operator", metavar="NAME", default="operator", show_default=True, help="Who the audit says did it.")
 
 
-@verb("rbac demo")
+@command("rbac demo")
 @current
 def demo(session: Session) -> None:
     """One minute with an example; leaves nothing behind.
@@ -32,7 +32,7 @@ def demo(session: Session) -> None:
     show(session)
 
 
-@verb("rbac init --organization beta --owner ben")
+@command("rbac init --organization beta --owner ben")
 @click.option("--organization", metavar="ID", required=True, help="What it is called.")
 @click.option("--owner", metavar="USER", required=True, help="Its one Owner.")
 @_operator
@@ -49,7 +49,7 @@ def init(session: Session, organization: str, owner: str, operator: str) -> None
         click.echo(f"{organization} is there and {owner} owns it, revision {revision}")
 
 
-@verb("rbac import acme.yaml --update", "rbac import acme.yaml --update --dry-run", name="import")
+@command("rbac import acme.yaml --update", "rbac import acme.yaml --update --dry-run", name="import")
 @click.argument("file", shell_complete=complete.files)
 @click.option("--update", is_flag=True, help="Make an organization that is there what the file says; never its Owner.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and write nothing.")
@@ -69,7 +69,7 @@ def import_(session: Session, file: str, update: bool, dry_run: bool, operator: 
             _show_imported(result, dry_run=dry_run)
 
 
-@verb("rbac export", "rbac export --org acme --json")
+@command("rbac export", "rbac export --org acme --json")
 @current
 def export(session: Session) -> None:
     """Print organizations as a state file.
@@ -82,7 +82,7 @@ def export(session: Session) -> None:
     click.echo(write_state(session.store().export_state(*names), as_json=session.json), nl=False)
 
 
-@verb("rbac doctor", "rbac doctor --json")
+@command("rbac doctor", "rbac doctor --json")
 @current
 def doctor(session: Session) -> None:
     """Look for what is wrong, here and in the store.
@@ -110,12 +110,12 @@ def doctor(session: Session) -> None:
         click.get_current_context().exit(NO)
 
 
-@verbs("rbac db upgrade", "rbac db restored", name="db")
+@group("rbac db upgrade", "rbac db restored", name="db")
 def db() -> None:
     """The store itself."""
 
 
-@verb("rbac db upgrade", under=db)
+@command("rbac db upgrade", under=db)
 @current
 def upgrade(session: Session) -> None:
     """Bring the schema of an older store up to date."""
@@ -128,7 +128,7 @@ def upgrade(session: Session) -> None:
         click.echo(f"store {health.place}, schema {health.schema}")
 
 
-@verb("rbac db restored", under=db)
+@command("rbac db restored", under=db)
 @current
 def restored(session: Session) -> None:
     """Begin a new life of the store after a restore.

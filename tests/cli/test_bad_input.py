@@ -85,6 +85,8 @@ USAGE = [
     ("audit --since yesterday", "'yesterday' is no instant"),
     ("audit --kind marriage", "invalid value for '--kind'"),
     ("audit --first one", "invalid value for '--first'"),
+    ("policy coverage tests --threshold nan", "invalid value for '--threshold': 'nan' is not a number"),
+    ("policy coverage tests --threshold inf", "invalid value for '--threshold': inf is not in the range"),
     ("frobnicate", "no such command 'frobnicate'"),
     ("project frobnicate", "no such command 'frobnicate'"),
     ("check max data:export project:p1 --frob", "no such option '--frob'"),

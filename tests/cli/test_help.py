@@ -11,16 +11,16 @@ import click
 import pytest
 
 from rbac.cli import main
-from rbac.cli.commands import Verb, Verbs
+from rbac.cli.commands import Command, Group
 from rbac.cli.errors import BUG, CODES, INTERRUPTED, OUTPUT, READER_GONE
 from tests.cli.conftest import ROOT, Process, Rbac, words
 
 
-def _commands(group: click.Group, *before: str) -> Iterator[tuple[str, Verb | Verbs]]:
+def _commands(group: click.Group, *before: str) -> Iterator[tuple[str, Command | Group]]:
     for name, command in group.commands.items():
-        assert isinstance(command, (Verb, Verbs))
+        assert isinstance(command, (Command, Group))
         yield " ".join((*before, name)), command
-        if isinstance(command, Verbs):
+        if isinstance(command, Group):
             yield from _commands(command, *before, name)
 
 
@@ -77,7 +77,7 @@ def test_every_command_takes_the_global_options(path: str) -> None:
     assert {"--db", "--org", "--policy", "--model", "--json"} <= names
 
 
-@pytest.mark.parametrize("path", [path for path, command in COMMANDS.items() if isinstance(command, Verb)])
+@pytest.mark.parametrize("path", [path for path, command in COMMANDS.items() if isinstance(command, Command)])
 def test_every_command_is_in_the_reference(path: str) -> None:
     assert f"`rbac {path}" in DOCUMENT.read_text()
 

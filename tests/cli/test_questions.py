@@ -49,7 +49,7 @@ def test_a_no_in_json_exits_1_as_well(rbac: Rbac) -> None:
 
 
 @pytest.mark.parametrize("line", ["--json check max data:export project:p1", "check --json max data:export project:p1"])
-def test_global_options_stand_before_or_after_the_verb(rbac: Rbac, line: str) -> None:
+def test_global_options_come_before_or_after_the_command(rbac: Rbac, line: str) -> None:
     assert json.loads(rbac(line).stdout)["allowed"] is True
 
 

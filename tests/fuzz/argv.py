@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from rbac.cli import main
-from rbac.cli.commands import SHARED
+from rbac.cli.commands import GLOBAL_OPTIONS
 from rbac.vocabulary import Permission, Role
 from tests.fuzz import mutations
 
@@ -125,7 +125,7 @@ def _likely(parameter: click.Parameter) -> float:
     """How often a parameter is given."""
     if parameter.required or parameter.name == "actor":
         return 0.97
-    return 0.8 if isinstance(parameter, click.Argument) else 0.04 if parameter in SHARED else 0.12
+    return 0.8 if isinstance(parameter, click.Argument) else 0.04 if parameter in GLOBAL_OPTIONS else 0.12
 
 
 def _value(rng: Random, parameter: click.Parameter) -> str:
