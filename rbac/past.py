@@ -18,9 +18,10 @@ from sqlalchemy import Connection, insert
 from rbac.clock import parse_instant, write_instant
 from rbac.database import tables as t
 from rbac.database.audit.log import Entry, entry_at
-from rbac.database.audit.replay import FactName, State, as_facts, replay
+from rbac.database.audit.replay import State, as_facts, replay
+from rbac.database.changes import copy_all
 from rbac.database.engine import changing, open_engine, reading
-from rbac.database.ledger import copy_all
+from rbac.database.stored_facts import FactName
 from rbac.decisions import evaluate as questions
 from rbac.decisions.decider import Decider
 from rbac.errors import Refused, StoreError, UnknownName

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rbac.administration import rows
 from rbac.administration.authority import Authority
-from rbac.database.ledger import write
+from rbac.database.changes import write
+from rbac.database.stored_facts import membership_value, pause_value
 from rbac.errors import Refused
 from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, WorkspaceRecord, ends_of, in_force
 from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
@@ -17,8 +17,8 @@ def add(authority: Authority, user: str, domain: Domain, until: Until) -> None:
     if place.personal:
         raise Refused(f"{domain} is personal and takes no members")
     links = _links(member, domain)
-    before = rows.membership(links[domain.id]) if domain.id in links else None
-    write(authority.work, "membership", user=user, domain=str(domain), before=before, after=rows.membership(until))
+    before = membership_value(links[domain.id]) if domain.id in links else None
+    write(authority.work, "membership", user=user, domain=str(domain), before=before, after=membership_value(until))
 
 
 def remove(authority: Authority, user: str, domain: Domain) -> None:
@@ -29,7 +29,7 @@ def remove(authority: Authority, user: str, domain: Domain) -> None:
         raise Refused(f"{user} is {member.role} and needs no membership: they cannot be removed from a project")
     links = _links(member, domain)
     if domain.id in links and in_force(links[domain.id], authority.now):
-        write(authority.work, "membership", user=user, domain=str(domain), before=rows.membership(links[domain.id]))
+        write(authority.work, "membership", user=user, domain=str(domain), before=membership_value(links[domain.id]))
     elif isinstance(place, ProjectRecord) and member.in_workspace(place.workspace, authority.now):
         raise Refused(f"{user} is in {domain} through workspace:{place.workspace}: remove them there")
 
@@ -37,8 +37,8 @@ def remove(authority: Authority, user: str, domain: Domain) -> None:
 def pause(authority: Authority, user: str, project: str, until: Until) -> None:
     """Stop an annotator or reviewer in one project."""
     before = _pausable(authority, user, project)
-    shown = None if before is None else rows.pause(before)
-    after = rows.pause((str(PauseReason.MANUAL), until))
+    shown = None if before is None else pause_value(*before)
+    after = pause_value(PauseReason.MANUAL, until)
     write(authority.work, "pause", user=user, domain=f"project:{project}", before=shown, after=after)
 
 
@@ -46,7 +46,7 @@ def unpause(authority: Authority, user: str, project: str) -> None:
     """Lift a pause that was made by hand."""
     before = _pausable(authority, user, project)
     if before is not None and in_force(before[1], authority.now):
-        write(authority.work, "pause", user=user, domain=f"project:{project}", before=rows.pause(before))
+        write(authority.work, "pause", user=user, domain=f"project:{project}", before=pause_value(*before))
 
 
 def _managed(authority: Authority, domain: Domain) -> WorkspaceRecord | ProjectRecord:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rbac.administration.authority import Authority
-from rbac.database.ledger import write
-from rbac.database.stored_facts import until_text
+from rbac.database.changes import write
+from rbac.database.stored_facts import Value, member_value, project_role_value
 from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
 from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, in_force
@@ -47,8 +45,7 @@ def invite(authority: Authority, user: str, role: Role | None) -> None:
     if present is not None:
         raise Refused(f"{user} is {present.state} in {authority.work.organization} already")
     state = State.INVITED if role is None else State.ACTIVE
-    values = {"role": _text(role), "state": str(state)}
-    write(authority.work, "member", user=user, after=values)
+    write(authority.work, "member", user=user, after=member_value(role, state))
 
 
 def grant_in_project(authority: Authority, user: str, role: Role, project: str, until: Until) -> None:
@@ -80,8 +77,8 @@ def transfer_ownership(work: Work, to: MemberRecord | None, owner: str, name: st
     if to.user == owner:
         return
     if to.role is not Role.ADMINISTRATOR:
-        after = {"role": str(Role.ADMINISTRATOR), "state": str(State.ACTIVE)}
-        write(work, "member", user=to.user, before={"role": _text(to.role), "state": str(to.state)}, after=after)
+        after = member_value(Role.ADMINISTRATOR, State.ACTIVE)
+        write(work, "member", user=to.user, before=member_value(to.role, to.state), after=after)
     write(work, "owner", before={"user": owner}, after={"user": to.user})
 
 
@@ -95,13 +92,9 @@ def _project_to_manage(authority: Authority, user: str, project: str) -> Project
 
 
 def _become(authority: Authority, member: MemberRecord, role: Role | None, state: State) -> None:
-    before = {"role": _text(member.role), "state": str(member.state)}
-    write(authority.work, "member", user=member.user, before=before, after={"role": _text(role), "state": str(state)})
+    before = member_value(member.role, member.state)
+    write(authority.work, "member", user=member.user, before=before, after=member_value(role, state))
 
 
-def _given(row: tuple[Role | None, Until] | None) -> dict[str, Any] | None:
-    return None if row is None else {"role": str(row[0]), "until": until_text(row[1])}
-
-
-def _text(role: Role | None) -> str | None:
-    return None if role is None else str(role)
+def _given(row: tuple[Role | None, Until] | None) -> Value | None:
+    return None if row is None else project_role_value(*row)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from sqlalchemy import Table
 
-from rbac.administration import rows
 from rbac.administration.authority import Authority
-from rbac.database import tables as t
-from rbac.database.ledger import write
-from rbac.database.stored_facts import facts_in
+from rbac.database.changes import write
+from rbac.database.stored_facts import dependants, project_value, workspace_value
 from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
 from rbac.snapshot.records import ProjectRecord
@@ -42,7 +39,7 @@ def create_project(authority: Authority, project: str, *, workspace: str) -> Non
         show_data_manager_to=frozenset(),
         review_only_assigned=False,
     )
-    write(authority.work, "project", domain=str(domain), after=rows.project(made))
+    write(authority.work, "project", domain=str(domain), after=project_value(made))
 
 
 def move_project(authority: Authority, project: str, *, workspace: str) -> None:
@@ -55,7 +52,7 @@ def move_project(authority: Authority, project: str, *, workspace: str) -> None:
             raise Refused(f"{place.domain} was not created by {authority.actor}: only one's own project moves into a personal workspace")
         authority.require(Permission.PROJECT_DELETE, place.domain)
         if place.workspace != workspace:
-            _erase(authority.work, t.project_member, place.domain)
+            _erase(authority.work, place.domain, "membership")
     moved = replace(place, workspace=workspace, personal=target.personal, published=place.published and not target.personal)
     _rewrite(authority, place, moved)
 
@@ -71,15 +68,14 @@ def delete_workspace(authority: Authority, workspace: str) -> None:
     """Delete an empty workspace and its memberships."""
     place = authority.workspace(workspace)
     authority.require(Permission.WORKSPACE_DELETE, place.domain)
-    _erase(authority.work, t.workspace_member, place.domain)
-    write(authority.work, "workspace", domain=str(place.domain), before=rows.workspace(place))
+    _erase(authority.work, place.domain)
+    write(authority.work, "workspace", domain=str(place.domain), before=workspace_value(place))
 
 
 def erase_project(work: Work, place: ProjectRecord) -> None:
     """Every fact of a project, each of them in the audit."""
-    for table in (t.worked_on, t.assignment, t.task, t.pause, t.project_role, t.project_member):
-        _erase(work, table, place.domain)
-    write(work, "project", domain=str(place.domain), before=rows.project(place))
+    _erase(work, place.domain)
+    write(work, "project", domain=str(place.domain), before=project_value(place))
 
 
 def _must_be_new(authority: Authority, domain: Domain) -> None:
@@ -88,10 +84,10 @@ def _must_be_new(authority: Authority, domain: Domain) -> None:
 
 
 def _rewrite(authority: Authority, before: ProjectRecord, after: ProjectRecord) -> None:
-    write(authority.work, "project", domain=str(before.domain), before=rows.project(before), after=rows.project(after))
+    write(authority.work, "project", domain=str(before.domain), before=project_value(before), after=project_value(after))
 
 
-def _erase(work: Work, table: Table, domain: Domain) -> None:
-    """Every fact of one kind that hangs on a domain."""
-    for fact in list(facts_in(work.connection, work.organization, table, domain)):
+def _erase(work: Work, domain: Domain, *kinds: str) -> None:
+    """Every fact that ends with a domain, or those of these kinds."""
+    for fact in list(dependants(work.connection, work.organization, domain, *kinds)):
         write(work, fact.kind, user=fact.user, domain=fact.domain, before=fact.value)

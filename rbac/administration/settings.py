@@ -7,9 +7,9 @@ from typing import Any, TypedDict
 
 from msgspec.structs import replace
 
-from rbac.administration import rows
 from rbac.administration.authority import Authority
-from rbac.database.ledger import write
+from rbac.database.changes import write
+from rbac.database.stored_facts import project_value
 from rbac.errors import Refused, UnknownName
 from rbac.names import nearest, parse_role
 from rbac.vocabulary import WORKERS, Distribution, Domain, Kind, Permission, Role
@@ -60,7 +60,7 @@ def configure(authority: Authority, domain: Domain, values: Mapping[str, Value])
     if values.get("published") and project.personal:
         raise Refused(f"{domain} is in a personal workspace and cannot be published")
     after = replace(project, **values)
-    write(authority.work, "project", domain=str(domain), before=rows.project(project), after=rows.project(after))
+    write(authority.work, "project", domain=str(domain), before=project_value(project), after=project_value(after))
 
 
 def restrict(authority: Authority, permission: Permission, level: Role) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from rbac.administration.authority import Authority
 from rbac.database import tables as t
-from rbac.database.ledger import write
+from rbac.database.changes import write
 from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
 from rbac.vocabulary import Domain, Kind, Permission, State

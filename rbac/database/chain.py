@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -39,13 +38,6 @@ def optional(value: dict[str, Any] | None) -> str | None:
         return "{" + ",".join([f"{encode_basestring_ascii(key)}:{_SCALARS[type(value[key])](value[key])}" for key in sorted(value)]) + "}"
     except KeyError:
         return canonical(value)
-
-
-def iso(at: int) -> str:
-    """An instant as text: `2027-01-31T12:00:00Z`, with microseconds only when there are some."""
-    seconds, fraction = divmod(at, 1_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
 
 
 class Digest:

@@ -12,8 +12,17 @@ from typing import Any
 
 import msgspec
 
-from rbac.clock import parse_instant, write_instant
-from rbac.database.stored_facts import ORGANIZATION, Fact
+from rbac.clock import parse_instant
+from rbac.database.stored_facts import (
+    ORGANIZATION,
+    Fact,
+    member_value,
+    membership_value,
+    pause_value,
+    project_role_value,
+    project_value,
+    workspace_value,
+)
 from rbac.statefile.shape import (
     Ends,
     MemberState,
@@ -33,15 +42,14 @@ def facts_from(state: OrganizationState) -> Iterator[Fact]:
     """The facts of one organization of a checked file, each kind after those it refers to; the Owner's own row is not one."""
     for user, said in state.members.items():
         shape = MemberState(said) if isinstance(said, str) else said
-        yield Fact("member", user, ORGANIZATION, {"role": shape.role, "state": shape.state})
+        yield Fact("member", user, ORGANIZATION, member_value(shape.role, shape.state))
     for permission, level in state.restrictions.items():
         yield Fact("restriction", None, ORGANIZATION, {permission: level})
     for workspace in state.workspaces:
-        value = {"created_by": workspace.created_by, "personal": workspace.personal}
-        yield Fact("workspace", None, f"workspace:{workspace.id}", value)
+        yield Fact("workspace", None, f"workspace:{workspace.id}", workspace_value(workspace))
     for workspace in state.workspaces:
         for project in workspace.projects:
-            yield Fact("project", None, f"project:{project.id}", _project(project, workspace.id))
+            yield Fact("project", None, f"project:{project.id}", project_value(project, workspace=workspace.id))
     for workspace in state.workspaces:
         yield from _memberships(workspace, f"workspace:{workspace.id}")
     projects = [project for workspace in state.workspaces for project in workspace.projects]
@@ -50,11 +58,11 @@ def facts_from(state: OrganizationState) -> Iterator[Fact]:
     for project in projects:
         for user, given in project.project_roles.items():
             shape_ = ProjectRole(given) if isinstance(given, str) else given
-            yield Fact("project_role", user, f"project:{project.id}", {"role": shape_.role, "until": _text(shape_.until)})
+            yield Fact("project_role", user, f"project:{project.id}", project_role_value(shape_.role, _instant(shape_.until)))
     for project in projects:
         for user, pause in project.paused.items():
             stopped = Pause(pause) if isinstance(pause, str) else pause
-            yield Fact("pause", user, f"project:{project.id}", {"reason": stopped.reason, "until": _text(stopped.until)})
+            yield Fact("pause", user, f"project:{project.id}", pause_value(stopped.reason, _instant(stopped.until)))
     for project in projects:
         for task in project.tasks:
             yield Fact("task", None, f"project:{project.id}", {"task": task})
@@ -102,20 +110,9 @@ def state_from(organization: str, owner: str, facts: Iterable[Fact]) -> Organiza
     return state
 
 
-def _project(project: ProjectState, workspace: str) -> dict[str, Any]:
-    return {
-        "workspace": workspace,
-        "created_by": project.created_by,
-        "published": project.published,
-        "distribution": project.distribution,
-        "show_data_manager_to": sorted(project.show_data_manager_to),
-        "review_only_assigned": project.review_only_assigned,
-    }
-
-
 def _memberships(part: WorkspaceState | ProjectState, domain: str) -> Iterator[Fact]:
     for user, until in members_of(part):
-        yield Fact("membership", user, domain, {"until": _text(until)})
+        yield Fact("membership", user, domain, membership_value(_instant(until)))
 
 
 def _assignments(project: ProjectState) -> Iterator[Fact]:
@@ -160,8 +157,8 @@ def _hang(project: ProjectState, fact: Fact) -> None:
             (names[fact.value["as"]] if fact.kind == "assignment" else task.worked_on_by).append(user)
 
 
-def _text(until: datetime | None) -> str | None:
-    return None if until is None else write_instant(parse_instant(until))
+def _instant(until: datetime | None) -> int | None:
+    return None if until is None else parse_instant(until)
 
 
 def _moment(value: dict[str, Any]) -> datetime | None:

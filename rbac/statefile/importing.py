@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from rbac.database import tables as t
-from rbac.database.ledger import add_all
+from rbac.database.changes import add_all
 from rbac.database.unit_of_work import Transaction, Work
 from rbac.errors import Refused
 from rbac.statefile.convert import facts_from, settings_of

@@ -8,15 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from rbac.database.ledger import write
-from rbac.database.stored_facts import Fact, Value, facts_of
+from rbac.database.changes import write
+from rbac.database.stored_facts import DEPENDENT, ORDER, Fact, FactName, Value, facts_of
 from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
 from rbac.statefile.convert import facts_from, settings_of
 from rbac.statefile.shape import OrganizationState
-
-_HANGING = ("worked_on", "assignment", "task", "pause", "project_role", "membership")
-_STANDING = ("member", "restriction", "workspace", "project")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ def plan(connection: Connection, state: OrganizationState, owner: str) -> list[S
     if state.owner != owner:
         raise Refused(f"the file names {state.owner} as Owner of {state.id}, who is {owner}: transfer the ownership, an import never does")
     present = {fact.key: fact for fact in facts_of(connection, state.id) if (fact.kind, fact.user) != ("member", owner)}
-    settings = present.pop(("settings", "", "organization", "")).value
+    settings = present.pop(FactName("settings", "organization", "", "")).value
     wanted = {fact.key: fact for fact in facts_from(state)}
     changed = {name: value for name, value in settings_of(state).items() if settings[name] != value}
     steps = [Step("settings", None, "organization", {name: settings[name] for name in changed}, changed)] if changed else []
@@ -59,7 +56,7 @@ def carry_out(work: Work, steps: Iterable[Step]) -> None:
         write(work, step.kind, user=step.user, domain=step.domain, before=step.before, after=step.after)
 
 
-def _differences(present: dict[Any, Fact], wanted: dict[Any, Fact]) -> Iterator[Step]:
+def _differences(present: dict[FactName, Fact], wanted: dict[FactName, Fact]) -> Iterator[Step]:
     for key in present.keys() | wanted.keys():
         old, new = present.get(key), wanted.get(key)
         before, after = (None if fact is None else fact.value for fact in (old, new))
@@ -73,24 +70,13 @@ def _differences(present: dict[Any, Fact], wanted: dict[Any, Fact]) -> Iterator[
 
 
 def _order(steps: Iterable[Step]) -> list[Step]:
-    """What hangs on something goes before it goes, and comes after it comes."""
-    gone: list[Step] = []
-    other: list[Step] = []
-    for step in steps:
-        (gone if step.after is None else other).append(step)
+    """Delete dependants first and insert them last; what they depend on is written before anything is deleted that it leaves."""
 
-    def rank(step: Step, kinds: tuple[str, ...]) -> tuple[Any, ...]:
+    def rank(step: Step) -> tuple[Any, ...]:
+        gone, dependent = step.after is None, step.kind in DEPENDENT
+        position = ORDER[step.kind, step.domain.partition(":")[0]]
         value = step.after or step.before or {}
-        return kinds.index(step.kind), step.domain, step.user or "", sorted(map(str, value.values()))
+        in_turn = (0 if dependent else 2) if gone else (3 if dependent else 1)
+        return in_turn, -position if gone else position, step.domain, step.user or "", sorted(map(str, value.values()))
 
-    coming, leaving = (*_STANDING, *reversed(_HANGING)), (*_HANGING, *reversed(_STANDING))
-    hanging_gone = [step for step in gone if step.kind in _HANGING]
-    standing_gone = [step for step in gone if step.kind not in _HANGING]
-    standing = [step for step in other if step.kind in _STANDING]
-    hanging = [step for step in other if step.kind not in _STANDING]
-    return [
-        *sorted(hanging_gone, key=lambda step: rank(step, leaving)),
-        *sorted(standing, key=lambda step: rank(step, coming)),
-        *sorted(standing_gone, key=lambda step: rank(step, leaving)),
-        *sorted(hanging, key=lambda step: rank(step, coming)),
-    ]
+    return sorted(steps, key=rank)

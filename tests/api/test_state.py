@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import rbac
-from rbac.database.ledger import write
+from rbac.database.changes import write
 from rbac.database.unit_of_work import writing
 from rbac.organization import Organization
 from rbac.statefile.shape import Ends, OrganizationState, StateFile, WorkspaceState, read_state, write_state

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from rbac.clock import write_instant
 from rbac.database.audit.log import entries
-from rbac.database.audit.replay import FactName, State, present, replay
+from rbac.database.audit.replay import State, present, replay
 from rbac.database.audit.verify import verify
-from rbac.database.chain import canonical, iso
+from rbac.database.chain import canonical
 from rbac.database.engine import changing, is_sqlite, reading
+from rbac.database.stored_facts import FactName
 from rbac.database.unit_of_work import Work, founding, writing
 from rbac.errors import Refused, UnknownName
 from tests.database import writer
@@ -222,7 +224,7 @@ def test_a_change_that_does_not_fit_what_was_there_is_a_problem(acme: Engine) ->
     ],
 )
 def test_instants_are_written_alike_everywhere(at: int, expected: str) -> None:
-    assert iso(at) == expected
+    assert write_instant(at) == expected
 
 
 def test_canonical_json_is_ascii_sorted_and_without_spaces() -> None:

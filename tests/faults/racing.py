@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import rbac
-from rbac.clock import parse_instant
-from rbac.database.chain import iso
+from rbac.clock import parse_instant, write_instant
 from rbac.organization import Organization
 from rbac.snapshot.records import ends_of
 from tests.conftest import Clock
@@ -184,7 +183,7 @@ def counter(acme: Organization, user: str = "andy") -> int:
 
 def instant(value: int) -> str:
     """The counter as the instant at which a membership ends."""
-    return iso((BASE + value) * 1_000_000)
+    return write_instant((BASE + value) * 1_000_000)
 
 
 def send_again(url: str, first: int, times: int, users: list[str]) -> list[list[int]]:

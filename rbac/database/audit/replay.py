@@ -1,8 +1,7 @@
 """The state of one organization as a set of facts, read in two ways that must agree: from the tables, and from the audit.
 
-One rule: both ways end in the same canonical value, so that comparing them is `==`. The facts are those of facts.py,
-and two kinds that the audit alone has: `owner` {"user"}, and `organization` {"owner", and every setting} for the day it
-was founded. A change of a fact that stays may name only the keys that changed; a restriction without level is gone.
+Both ways end in the same canonical value, so that comparing them is `==`. A change of a fact that stays may name only
+the keys that changed; a restriction without level is gone.
 """
 
 from __future__ import annotations
@@ -10,26 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from rbac.database import tables
 from rbac.database.audit.log import stream
 from rbac.database.chain import canonical
-from rbac.database.stored_facts import Fact, facts_of
-
-
-class FactName(NamedTuple):
-    """The name of one fact. `user` and `name` are empty where the kind has none; `name` is a setting, permission or task."""
-
-    kind: str
-    domain: str
-    user: str
-    name: str
-
-    def __str__(self) -> str:
-        return " ".join(part for part in self if part)
+from rbac.database.stored_facts import MAPPINGS, ORDER, Fact, FactName, facts_of, name_of
 
 
 @dataclass(slots=True)
@@ -84,17 +71,11 @@ def replay(connection: Connection, organization: str, *, upto: int | None = None
 
 
 def as_facts(state: State) -> Iterator[Fact]:
-    """The facts of a state but the Owner, each kind after those it refers to, as facts.py has them."""
-    for fact in sorted(state.facts, key=lambda fact: (_ORDER.index(fact.kind), not fact.domain.startswith("workspace:"))):
+    """The facts of a state but the Owner, each kind after those it refers to."""
+    for fact in sorted(state.facts, key=lambda fact: ORDER[fact.kind, fact.domain.partition(":")[0]]):
         if fact.kind != "owner":
             value = state.value(fact)
-            yield Fact(fact.kind, fact.user or None, fact.domain, {fact.name: value} if fact.kind in ("settings", "restriction") else value)
-
-
-_ORDER = (
-    *("owner", "settings", "member", "restriction", "workspace", "project"),
-    *("membership", "project_role", "pause", "task", "assignment", "worked_on"),
-)
+            yield Fact(fact.kind, fact.user or None, fact.domain, {fact.name: value} if fact.kind in MAPPINGS else value)
 
 
 def _merged(there: str | None, value: Any) -> Any:
@@ -108,15 +89,9 @@ def _facts(kind: str, domain: str, user: str | None, value: dict[str, Any] | Non
     if kind == "organization":
         owner = {FactName("owner", domain, "", ""): {"user": value["owner"]}}
         return owner | _facts("settings", domain, None, {name: each for name, each in value.items() if name != "owner"})
-    if kind in ("settings", "restriction"):
+    if kind in MAPPINGS:
         return {FactName(kind, domain, "", name): each for name, each in value.items() if each is not None}
-    return {FactName(kind, domain, user or "", _name(kind, value)): value}
-
-
-def _name(kind: str, value: dict[str, Any]) -> str:
-    if kind == "assignment":
-        return f"{value['task']} {value['as']}"
-    return str(value["task"]) if kind in ("task", "worked_on") else ""
+    return {name_of(kind, user, domain, value): value}
 
 
 def present(connection: Connection, organization: str) -> State:
