@@ -1,7 +1,6 @@
-"""Every name, role and reference of a state file, checked before anything is written.
+"""Every name, role and reference of a state file, checked before anything is written, each error with the path of what is wrong.
 
-The schema of the database would refuse most of it too, but not with the path of what is wrong. Its one rule: shapes,
-names, references and closed sets only, never who may do what.
+What a file says is checked, never who may do it: an import takes every state that changes can lead to.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from rbac.statefile.shape import (
     StateFile,
     TaskState,
     WorkspaceState,
+    in_full,
     members_of,
 )
 from rbac.text import plain
@@ -33,129 +33,131 @@ def check_state(state: StateFile, file: str = "") -> None:
 
 
 class _Checker:
-    """Walks one file; lives for that walk and knows where it is."""
+    """Walks one file; lives for that walk and knows who is a member of the organization it is in."""
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._present: dict[str, State] = {}
+        self._members: dict[str, State] = {}
         self._projects: set[str] = set()
 
     def state(self, state: StateFile) -> None:
         seen: set[str] = set()
         for number, organization in enumerate(state.organizations):
             path = f"organizations[{number}]"
-            self._name(organization.id, "organization", f"{path}.id")
-            self._once(organization.id, seen, f"{path}.id")
+            self._new_id(organization.id, "organization", seen, path)
             self._organization(organization, path)
 
     def _organization(self, organization: OrganizationState, path: str) -> None:
-        self._name(organization.owner, "user", f"{path}.owner")
-        self._present = {organization.owner: State.ACTIVE}
-        self._projects = set()
-        for user, said in organization.members.items():
-            self._member(user, said, organization.owner, f"{path}.members")
+        self._id(organization.owner, "user", f"{path}.owner")
+        self._members, self._projects = {organization.owner: State.ACTIVE}, set()
+        for user, short in organization.members.items():
+            self._member(user, in_full(MemberState, short), organization.owner, f"{path}.members")
         for permission, level in organization.restrictions.items():
             self._parsed(parse_permission, permission, f"{path}.restrictions")
             self._parsed(parse_role, level, f"{path}.restrictions.{permission}")
         seen: set[str] = set()
         for number, workspace in enumerate(organization.workspaces):
             where = f"{path}.workspaces[{number}]"
-            self._name(workspace.id, "workspace", f"{where}.id")
-            self._once(workspace.id, seen, f"{where}.id")
+            self._new_id(workspace.id, "workspace", seen, where)
             self._workspace(workspace, where)
 
-    def _member(self, user: str, said: str | MemberState, owner: str, path: str) -> None:
-        self._name(user, "user", path)
+    def _member(self, user: str, member: MemberState, owner: str, path: str) -> None:
+        self._id(user, "user", path)
+        where = f"{path}.{user}"
         if user == owner:
-            self._wrong(f"{user} is the Owner and not listed again", f"{path}.{user}")
-        shape = MemberState(said) if isinstance(said, str) else said
-        state = State.named(shape.state)
+            self._wrong(f"{user} is the Owner and not listed again", where)
+        state = State.named(member.state)
         if state is None:
-            self._wrong(f"unknown state {shape.state!r}{nearest(shape.state, State)}", f"{path}.{user}.state")
-        if shape.role is not None and self._parsed(parse_role, shape.role, f"{path}.{user}") is Role.OWNER:
-            self._wrong("there is one Owner, named by owner: above", f"{path}.{user}")
-        if state is State.INVITED and shape.role is not None:
-            self._wrong("an invited member has no role yet: leave role out, or make the state active", f"{path}.{user}")
-        if state is State.ACTIVE and shape.role is None:
-            self._wrong("an active member has a role", f"{path}.{user}")
-        self._present[user] = state
+            self._wrong(f"unknown state {member.state!r}{nearest(member.state, State)}", f"{where}.state")
+        if member.role is not None and self._parsed(parse_role, member.role, where) is Role.OWNER:
+            self._wrong("there is one Owner, named by owner: above", where)
+        if state is State.INVITED and member.role is not None:
+            self._wrong("an invited member has no role yet: leave role out, or make the state active", where)
+        if state is State.ACTIVE and member.role is None:
+            self._wrong("an active member has a role", where)
+        self._members[user] = state
 
     def _workspace(self, workspace: WorkspaceState, path: str) -> None:
         self._creator(workspace.created_by, path)
         if workspace.personal and workspace.created_by is None:
-            self._wrong("a personal workspace is somebody's: created_by is missing", path)
-        self._members(workspace, personal=workspace.personal, path=path)
+            self._wrong("a personal workspace belongs to the user who created it: created_by is missing", path)
+        self._memberships(workspace, personal=workspace.personal, path=path)
         for number, project in enumerate(workspace.projects):
             where = f"{path}.projects[{number}]"
-            self._name(project.id, "project", f"{where}.id")
-            self._once(project.id, self._projects, f"{where}.id")
-            self._project(project, workspace, where)
+            self._new_id(project.id, "project", self._projects, where)
+            self._project(project, where, personal=workspace.personal)
 
-    def _project(self, project: ProjectState, workspace: WorkspaceState, path: str) -> None:
+    def _project(self, project: ProjectState, path: str, *, personal: bool) -> None:
         self._creator(project.created_by, path)
-        if workspace.personal and project.published:
+        if personal and project.published:
             self._wrong("a project in a personal workspace cannot be published", f"{path}.published")
         if Distribution.named(project.distribution) is None:
             self._wrong(f"is automatic or manual, not {project.distribution!r}", f"{path}.distribution")
         for role in project.show_data_manager_to:
             self._worker(role, f"{path}.show_data_manager_to")
         self._unique(project.show_data_manager_to, f"{path}.show_data_manager_to")
-        self._members(project, personal=workspace.personal, path=path)
-        for user, given in project.project_roles.items():
-            where = f"{path}.project_roles.{user}"
-            self._somebody(user, where)
-            shape = ProjectRole(given) if isinstance(given, str) else given
-            self._worker(shape.role, where)
-            self._instant(shape.until, where)
-        for user, pause in project.paused.items():
-            where = f"{path}.paused.{user}"
-            self._somebody(user, where)
-            stopped = Pause(pause) if isinstance(pause, str) else pause
-            if PauseReason.named(stopped.reason) is None:
-                self._wrong(f"unknown reason {stopped.reason!r}: one of {', '.join(PauseReason)}", where)
-            self._instant(stopped.until, where)
-        for task, said in project.tasks.items():
-            self._name(task, "task", f"{path}.tasks")
-            self._task(said or TaskState(), f"{path}.tasks.{task}")
+        self._memberships(project, personal=personal, path=path)
+        for user, short in project.project_roles.items():
+            self._project_role(user, in_full(ProjectRole, short), f"{path}.project_roles.{user}")
+        for user, reason in project.paused.items():
+            self._pause(user, in_full(Pause, reason), f"{path}.paused.{user}")
+        for task, assigned in project.tasks.items():
+            self._task(task, assigned or TaskState(), f"{path}.tasks")
 
-    def _task(self, task: TaskState, path: str) -> None:
-        for name in ("annotators", "reviewers", "worked_on_by"):
-            users: list[str] = getattr(task, name)
-            self._unique(users, f"{path}.{name}")
-            for user in users:
-                self._somebody(user, f"{path}.{name}")
-
-    def _members(self, part: WorkspaceState | ProjectState, *, personal: bool, path: str) -> None:
-        listed = list(members_of(part))
+    def _memberships(self, domain: WorkspaceState | ProjectState, *, personal: bool, path: str) -> None:
+        listed = list(members_of(domain))
         if personal and listed:
             self._wrong("a personal workspace and its projects take no members", f"{path}.members")
         self._unique([user for user, _ in listed], f"{path}.members")
         for user, until in listed:
-            self._somebody(user, f"{path}.members.{user}")
+            self._belongs(user, f"{path}.members.{user}")
             self._instant(until, f"{path}.members.{user}.until")
 
-    def _somebody(self, user: str, path: str) -> None:
-        """A member of the organization who may hang on something: in any state but invited."""
-        state = self._present.get(user)
+    def _project_role(self, user: str, given: ProjectRole, path: str) -> None:
+        self._belongs(user, path)
+        self._worker(given.role, path)
+        self._instant(given.until, path)
+
+    def _pause(self, user: str, pause: Pause, path: str) -> None:
+        self._belongs(user, path)
+        if PauseReason.named(pause.reason) is None:
+            self._wrong(f"unknown reason {pause.reason!r}: one of {', '.join(PauseReason)}", path)
+        self._instant(pause.until, path)
+
+    def _task(self, task: str, assigned: TaskState, path: str) -> None:
+        self._id(task, "task", path)
+        for name in ("annotators", "reviewers", "worked_on_by"):
+            users: list[str] = getattr(assigned, name)
+            self._unique(users, f"{path}.{task}.{name}")
+            for user in users:
+                self._belongs(user, f"{path}.{task}.{name}")
+
+    def _belongs(self, user: str, path: str) -> None:
+        """A member of the organization in any state but invited: whom a membership, a role, a pause or a task can name."""
+        state = self._members.get(user)
         if state is None:
-            self._wrong(f"{user!r} is no member of the organization{nearest(user, self._present)}", path)
+            self._wrong(f"{user!r} is no member of the organization{nearest(user, self._members)}", path)
         if state is State.INVITED:
             self._wrong(f"{user} is only invited and belongs to nothing yet", path)
 
     def _creator(self, user: str | None, path: str) -> None:
         if user is not None:
-            self._somebody(user, f"{path}.created_by")
+            self._belongs(user, f"{path}.created_by")
 
     def _worker(self, role: str, path: str) -> None:
         if self._parsed(parse_role, role, path) not in WORKERS:
             self._wrong(f"is annotator or reviewer, not {role}", path)
 
     def _instant(self, until: Any, path: str) -> None:
-        if until is not None:
-            self._parsed(parse_instant, until, path)
+        if until is not None and self._parsed(parse_instant, until, path) < 0:
+            self._wrong("an end before 1970 cannot be kept: what has ended is left out", path)
 
-    def _name(self, text: str, what: str, path: str) -> None:
+    def _id(self, text: str, what: str, path: str) -> None:
         self._parsed(lambda each: parse_id(each, what), text, path)
+
+    def _new_id(self, name: str, what: str, seen: set[str], path: str) -> None:
+        self._id(name, what, f"{path}.id")
+        self._once(name, seen, f"{path}.id")
 
     def _once(self, name: str, seen: set[str], path: str) -> None:
         if name in seen:

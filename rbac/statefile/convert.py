@@ -30,7 +30,7 @@ from rbac.statefile.shape import (
     Pause,
     ProjectRole,
     ProjectState,
-    Settings,
+    SettingsState,
     TaskState,
     WorkspaceState,
     members_of,
@@ -88,7 +88,7 @@ def state_from(organization: str, owner: str, facts: Iterable[Fact]) -> Organiza
         where = fact.domain.partition(":")[2]
         match fact.kind:
             case "settings":
-                state.settings = msgspec.convert(fact.value, Settings)
+                state.settings = msgspec.convert(fact.value, SettingsState)
             case "member" if fact.user is not None and fact.user != owner:
                 state.members[fact.user] = _member(fact.value)
             case "restriction":

@@ -1,7 +1,6 @@
-"""The state file: what it may say, and the strict reading of YAML or JSON into it.
+"""The shape of a state file, its reading from YAML or JSON, and its writing.
 
-Every name, role and reference is checked here, each error with the path of what is wrong; nothing is skipped. Its
-one rule: an import asks what a file says, never who may do it, so it takes every state that changes can lead to.
+Shapes and types only: names and references are for check.py.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -26,8 +25,11 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A part of the file: unknown keys are errors, defaults are not written."""
 
 
+_Part = TypeVar("_Part", bound=_Strict)
+
+
 class MemberState(_Strict):
-    """A member who is not plainly active: `{role: annotator, state: deactivated}`, `{state: invited}`."""
+    """A member; in short the role of an active one. In full `{role: annotator, state: deactivated}`, `{state: invited}`."""
 
     role: str | None = None
     state: str = "active"
@@ -40,14 +42,14 @@ class Ends(_Strict):
 
 
 class ProjectRole(_Strict):
-    """A project role that may end."""
+    """A project role; in short the role of one that does not end."""
 
     role: str
     until: Moment | None = None
 
 
 class Pause(_Strict):
-    """A pause that may end."""
+    """A pause; in short the reason of one that does not end."""
 
     reason: str = "manual"
     until: Moment | None = None
@@ -86,8 +88,8 @@ class WorkspaceState(_Strict):
     projects: list[ProjectState] = []
 
 
-class Settings(_Strict):
-    """The switches of an organization."""
+class SettingsState(_Strict):
+    """The settings of an organization."""
 
     plugins_enabled: bool = False
     manual_role_management: bool = True
@@ -101,7 +103,7 @@ class OrganizationState(_Strict):
     id: str
     owner: str
     members: dict[str, str | MemberState] = {}
-    settings: Settings = msgspec.field(default_factory=Settings)
+    settings: SettingsState = msgspec.field(default_factory=SettingsState)
     restrictions: dict[str, str] = {}
     workspaces: list[WorkspaceState] = []
 
@@ -137,9 +139,14 @@ def write_state(state: StateFile, *, as_json: bool = False) -> str:
     return write_yaml(msgspec.to_builtins(state, builtin_types=(datetime,)))
 
 
-def members_of(part: WorkspaceState | ProjectState) -> Iterator[tuple[str, datetime | None]]:
-    """Who is listed as a member, and until when."""
-    listed = part.members
+def in_full(shape: type[_Part], given: str | _Part) -> _Part:
+    """What may be written as its first value alone, as all of it."""
+    return shape(given) if isinstance(given, str) else given
+
+
+def members_of(domain: WorkspaceState | ProjectState) -> Iterator[tuple[str, datetime | None]]:
+    """The members listed, each with the end of the membership."""
+    listed = domain.members
     if isinstance(listed, list):
         yield from ((user, None) for user in listed)
     else:

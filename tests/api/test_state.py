@@ -126,6 +126,10 @@ def test_an_update_never_changes_the_owner(store: rbac.Store) -> None:
         ("workspaces.0.projects.0.paused", {"rita": "tired"}, "paused.rita", "unknown reason 'tired'"),
         ("workspaces.0.projects.0.paused", {"andy": "manual", "rita": {"until": "1 May"}}, "paused.rita.until", "expected an instant"),
         ("workspaces.0.members", {"rita": {"until": "9999-12-31T23:59:59-00:01"}}, "members.rita.until", "outside the years 1 to 9999"),
+        ("workspaces.0.members", {"rita": {"until": "1960-01-01T00:00:00Z"}}, "members.rita.until", "before 1970"),
+        ("workspaces.0.projects.0.members", {"rita": {"until": "1969-12-31T23:59:59.999999Z"}}, "members.rita.until", "before 1970"),
+        ("workspaces.0.projects.0.paused", {"rita": {"until": "1970-01-01T00:00:00+00:01"}}, "paused.rita", "before 1970"),
+        ("workspaces.0.projects.0.project_roles", {"rita": {"role": "annotator", "until": "0001-01-01T00:00:00Z"}}, "rita", "before 1970"),
         ("workspaces.0.projects.0.tasks", {"t 1": None}, "tasks", "cannot be the id of a task"),
         ("workspaces.0.projects.1.tasks", {"t1": {"annotators": ["zoe"]}}, "tasks.t1.annotators", "no member"),
         ("workspaces.0.projects.1.tasks", {"t1": {"anotators": ["andy"]}}, "tasks", "unknown field"),
@@ -135,11 +139,12 @@ def test_an_update_never_changes_the_owner(store: rbac.Store) -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_path_and_nothing_is_written(tmp_path: Path, path: str, value: Any, where: str, says: str) -> None:
     database = tmp_path / "rbac.db"
-    with rbac.connect(f"sqlite:///{database}") as store, pytest.raises(rbac.StateError) as caught:
-        store.import_state(changed(path, value))
+    for dry_run in (True, False):
+        with rbac.connect(f"sqlite:///{database}") as store, pytest.raises(rbac.StateError) as caught:
+            store.import_state(changed(path, value), dry_run=dry_run)
+        assert says.lower() in str(caught.value).lower()
+        assert where in str(caught.value)
 
-    assert says.lower() in str(caught.value).lower()
-    assert where in str(caught.value)
     assert not database.exists()
 
 
