@@ -59,5 +59,10 @@ def plain(text: str, most: int | None = None) -> str:
     return "".join(each if " " <= each <= "~" else ascii(each)[1:-1] for each in text)[:most]
 
 
+def visible(text: str) -> str:
+    """The text on one line, every character that is not printable escaped: fit for a terminal."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def _name(character: str) -> str:
     return f"U+{ord(character):04X} {unicodedata.name(character, 'without a name')}"

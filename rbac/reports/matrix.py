@@ -6,20 +6,20 @@ vocabulary.py has. Its one rule: no store, a matrix is about roles and never abo
 
 from __future__ import annotations
 
-import csv
-import io
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from rbac.policy.conditions import CONDITIONS
 from rbac.policy.reader import Policy
+from rbac.reports import tables
 from rbac.vocabulary import ROW, ROWS, Permission, Role, Row
 
 YES, PARTIAL, DEPENDS = "✅", "Partial", "Depends on project settings"
 """The marks of the page, besides letters out of CRUD and the empty cell."""
 
+_HEAD = ("Action", *map(str.capitalize, Role))
 _LETTERED = {ROW[Permission.WORKSPACE_VIEW]: "workspace", ROW[Permission.PROJECT_VIEW]: "project"}
 _LETTERS = {"C": "create", "R": "view", "U": "update", "D": "delete"}
 
@@ -61,34 +61,23 @@ def matrix(policy: Policy) -> Matrix:
 
 def markdown(table: Matrix) -> str:
     """The table in Markdown, with a bold row for each heading and the footnotes below."""
-    lines = [_bars("Action", *map(str.capitalize, Role)), "|" + "---|" * (len(Role) + 1)]
-    for row, first in headed(table):
-        if first:
-            lines.append(_bars(f"**{row.row.heading}**", *("" for _ in Role)))
-        cells = (cell.mark + "".join(f"[^{mark}]" for mark in cell.footnotes) for cell in row.cells.values())
-        lines.append(_bars(row.row.wording, *cells))
-    return "\n".join([*lines, "", *(f"[^{mark}]: {text}" for mark, text in table.footnotes.items())]) + "\n"
+    return "\n".join([*tables.markdown(_HEAD, _markdown_rows(table)), "", *_notes(table, "[^")]) + "\n"
 
 
 def as_csv(table: Matrix) -> str:
     """The table as CSV: number, heading, action and a column for each role; the footnotes stay references."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(["number", "heading", "action", *Role])
-    for row in table.rows:
-        writer.writerow([row.row.number, row.row.heading, row.row.wording, *map(shown, row.cells.values())])
-    return written.getvalue()
+    rows: Iterable[tuple[str | int, ...]] = (
+        (row.row.number, row.row.heading, row.row.wording, *map(shown, row.cells.values())) for row in table.rows
+    )
+    return "\n".join(tables.as_csv(("number", "heading", "action", *Role), rows)) + "\n"
 
 
 def text(table: Matrix) -> str:
     """The table in plain aligned text, each heading on a line of its own."""
-    head = ["Action", *map(str.capitalize, Role)]
-    body = [[f"  {row.row.wording}", *map(shown, row.cells.values())] for row in table.rows]
-    widths = [max(map(_width, column)) for column in zip(head, *body, strict=True)]
-    lines = [_aligned(head, widths)]
-    for (row, first), cells in zip(headed(table), body, strict=True):
-        lines += [row.row.heading] * first + [_aligned(cells, widths)]
-    return "\n".join([*lines, "", *(f"[{mark}] {note}" for mark, note in table.footnotes.items())]) + "\n"
+    rows = [[f"  {row.row.wording}", *map(shown, row.cells.values())] for row in table.rows]
+    head, *lines = tables.aligned([_HEAD, *rows])
+    under = ([row.row.heading] * first + [line] for (row, first), line in zip(headed(table), lines, strict=True))
+    return "\n".join([head, *chain.from_iterable(under), "", *_notes(table, "[")]) + "\n"
 
 
 def shown(cell: Cell) -> str:
@@ -143,14 +132,14 @@ def _ascending(marks: set[str]) -> list[str]:
     return sorted(marks, key=lambda mark: (not mark.isdigit(), len(mark), mark))
 
 
-def _bars(*cells: str) -> str:
-    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+def _markdown_rows(table: Matrix) -> Iterator[Sequence[str]]:
+    for row, first in headed(table):
+        if first:
+            yield (tables.Markdown(f"**{row.row.heading}**"), *("" for _ in Role))
+        cells = (cell.mark + "".join(f"[^{mark}]" for mark in cell.footnotes) for cell in row.cells.values())
+        yield (row.row.wording, *map(tables.Markdown, cells))
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)).rstrip()
-
-
-def _width(cell: str) -> int:
-    """Columns of a terminal: the tick takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) == "W" else 1 for character in cell)
+def _notes(table: Matrix, bracket: str) -> Iterator[str]:
+    colon = ":" if bracket == "[^" else ""
+    yield from (f"{bracket}{mark}]{colon} {note}" for mark, note in table.footnotes.items())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol
 
 from rbac.fact_space.formulas import Formula
+from rbac.reports.tables import Markdown, markdown
 from rbac.vocabulary import Word
 
 
@@ -92,9 +93,8 @@ def _plain(value: Any) -> Any:
 def _markdown(report: Report, title: str) -> str:
     lines = [f"### {title}", "", report.summary, ""]
     if report.findings:
-        lines += ["| Where | Rule | What |", "|---|---|---|"]
-        lines += [f"| {finding.file}:{finding.line} | `{finding.rule}` | {cell(finding.message)} |" for finding in report.findings]
-        lines.append("")
+        rows = ((f"{each.file}:{each.line}", Markdown(f"`{each.rule}`"), each.message) for each in report.findings)
+        lines += [*markdown(("Where", "Rule", "What"), rows), ""]
     pasted = [finding.paste for finding in report.findings if finding.paste]
     return "\n".join([*lines, *(["```yaml", *pasted, "```", ""] if pasted else [])])
 
@@ -107,11 +107,6 @@ def annotation(finding: Finding) -> str:
     """A finding as a GitHub workflow command, which GitHub shows beside the line."""
     where = f"file={_property(finding.file)},line={finding.line},col={finding.column},title={_property(finding.rule)}"
     return f"::{finding.severity} {where}::{_data(finding.message)}"
-
-
-def cell(text: str) -> str:
-    """Text that may stand in a cell of a markdown table."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def _data(text: str) -> str:

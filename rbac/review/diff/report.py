@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from rbac.fact_space.formulas import NEVER
 from rbac.policy.conditions import CONDITIONS
+from rbac.reports.tables import Markdown, markdown
 from rbac.review.diff.compare import CellChange, Direction, PolicyDiff
-from rbac.review.findings import Finding, Format, Severity, annotation, cell, render
+from rbac.review.findings import Finding, Format, Severity, annotation, render
 from rbac.vocabulary import Permission, Role
 
 FOLDED = 20
@@ -107,14 +108,8 @@ def _markdown(report: DiffReport) -> Iterator[str]:
     folded = len(changes) > FOLDED
     if folded:
         yield from ("<details>", f"<summary>{len(changes)} changed cells</summary>", "")
-    yield "| | Row of the page | Permission | Role | Before | After | Exactly |"
-    yield "|---|---|---|---|---|---|---|"
-    for change in changes:
-        row = change.permission.row
-        told = [_exactly(change).removeprefix("; "), *people(change)]
-        where = (f"{row.number}. {row.wording}", f"`{change.permission}`", str(change.role))
-        cells = (_MARK[change.direction], *where, str(change.before), str(change.after), ". ".join(filter(None, told)))
-        yield f"| {' | '.join(map(cell, cells))} |"
+    columns = ("", "Action", "Permission", "Role", "Before", "After", "Exactly")
+    yield from markdown(columns, (_cells(change, people(change)) for change in changes))
     if folded:
         yield from ("", "</details>")
     yield ""
@@ -122,7 +117,14 @@ def _markdown(report: DiffReport) -> Iterator[str]:
     yield from _acknowledgement(report)
 
 
-_MARK = {Direction.WIDER: "**wider**", Direction.NARROWER: "narrower", Direction.CHANGED: "**changed**"}
+_MARK = {Direction.WIDER: Markdown("**wider**"), Direction.NARROWER: "narrower", Direction.CHANGED: Markdown("**changed**")}
+
+
+def _cells(change: CellChange, people: Sequence[str]) -> tuple[str, ...]:
+    row = change.permission.row
+    told = [_exactly(change).removeprefix("; "), *people]
+    where = (f"{row.number}. {row.wording}", Markdown(f"`{change.permission}`"), str(change.role))
+    return (_MARK[change.direction], *where, str(change.before), str(change.after), ". ".join(filter(None, told)))
 
 
 def _footnotes(changes: Sequence[CellChange]) -> Iterator[str]:
