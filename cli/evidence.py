@@ -24,7 +24,7 @@ _PRINT = "-"  # what --head without a FILE means; no file on its own, since a he
 
 if TYPE_CHECKING:
     from rbac.database.audit.heads import Head
-    from rbac.database.audit.log import Change, Entry
+    from rbac.database.audit.log import Entry
     from rbac.database.audit.refusals import Refusal
     from rbac.organization import Organization
 
@@ -141,14 +141,7 @@ def _show(session: Session, entry: Entry) -> None:
     ticket = f", ticket {entry.ticket}" if entry.ticket else ""
     click.echo(plain(f"{entry.revision}  {write_instant(entry.at)}  {entry.actor} ({entry.actor_kind}): {entry.operation}{ticket}"))
     for change in entry.changes:
-        click.echo(f"   {plain(_change(change))}")
-
-
-def _change(change: Change) -> str:
-    """A change in the words of an import's plan."""
-    from rbac.statefile.plan import Step
-
-    return str(Step(change.kind, change.user, change.domain, change.before, change.after))
+        click.echo(f"   {plain(str(change))}")
 
 
 def _data(entry: Entry) -> dict[str, Any]:

@@ -127,10 +127,9 @@ class Store:
             for each in sorted(state.organizations, key=lambda each: each.id):
                 attempt.organization = each.id
                 imported.append(import_organization(works, each, update=update, actor=actor, at=now, progress=progress))
-        done = [result.done() for result in imported]
-        for result in done:
+        for result in imported:
             self.context.wrote(result.organization, result.revision)
-        return done
+        return imported
 
     def export_state(self, *organizations: str) -> StateFile:
         """The state of the organizations named, or of all, as a state file holds it."""

@@ -297,13 +297,27 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there"."""
+    """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there".
+
+    As text `+ member zoe: role annotator, state active`: added, `-` removed, `~` altered.
+    """
 
     kind: str
     user: str | None
     domain: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+    def __str__(self) -> str:
+        sign = "+" if self.before is None else "-" if self.after is None else "~"
+        about = " ".join(filter(None, (self.kind, self.user, self.domain if self.domain != Kind.ORGANIZATION else "")))
+        return f"{sign} {about}: {self._values()}"
+
+    def _values(self) -> str:
+        before, after = self.before, self.after
+        if before is not None and after is not None:
+            return ", ".join(f"{name} {before.get(name)} -> {after[name]}" for name in after if before.get(name) != after[name])
+        return ", ".join(f"{name} {value}" for name, value in (before or after or {}).items() if value is not None) or "plain"
 
 
 class Revision(int):

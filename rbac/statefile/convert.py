@@ -1,21 +1,22 @@
 """A state file as facts and back: the same facts that the tables hold and the audit records.
 
-Its one rule: whatever the tables can hold, the file can say; importing an export gives the same facts.
+Whatever the tables can hold, a file can say: importing an export gives the same facts.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from rbac.clock import parse_instant
 from rbac.database.stored_facts import (
+    ORDER,
     ORGANIZATION,
     Fact,
+    Value,
     member_value,
     membership_value,
     pause_value,
@@ -33,49 +34,21 @@ from rbac.statefile.shape import (
     SettingsState,
     TaskState,
     WorkspaceState,
+    in_full,
     members_of,
 )
 from rbac.vocabulary import PauseReason, Role, State
 
 
 def facts_from(state: OrganizationState) -> Iterator[Fact]:
-    """The facts of one organization of a checked file, each kind after those it refers to; the Owner's own row is not one."""
-    for user, said in state.members.items():
-        shape = MemberState(said) if isinstance(said, str) else said
-        yield Fact("member", user, ORGANIZATION, member_value(shape.role, shape.state))
-    for permission, level in state.restrictions.items():
-        yield Fact("restriction", None, ORGANIZATION, {permission: level})
-    for workspace in state.workspaces:
-        yield Fact("workspace", None, f"workspace:{workspace.id}", workspace_value(workspace))
-    for workspace in state.workspaces:
-        for project in workspace.projects:
-            yield Fact("project", None, f"project:{project.id}", project_value(project, workspace=workspace.id))
-    for workspace in state.workspaces:
-        yield from _memberships(workspace, f"workspace:{workspace.id}")
-    projects = [project for workspace in state.workspaces for project in workspace.projects]
-    for project in projects:
-        yield from _memberships(project, f"project:{project.id}")
-    for project in projects:
-        for user, given in project.project_roles.items():
-            shape_ = ProjectRole(given) if isinstance(given, str) else given
-            yield Fact("project_role", user, f"project:{project.id}", project_role_value(shape_.role, _instant(shape_.until)))
-    for project in projects:
-        for user, pause in project.paused.items():
-            stopped = Pause(pause) if isinstance(pause, str) else pause
-            yield Fact("pause", user, f"project:{project.id}", pause_value(stopped.reason, _instant(stopped.until)))
-    for project in projects:
-        for task in project.tasks:
-            yield Fact("task", None, f"project:{project.id}", {"task": task})
-    for project in projects:
-        yield from _assignments(project)
-    for project in projects:
-        for task, said_ in project.tasks.items():
-            for user in (said_ or TaskState()).worked_on_by:
-                yield Fact("worked_on", user, f"project:{project.id}", {"task": task})
+    """The facts of one organization of a checked file, each kind after those it refers to; without owner and settings."""
+    for kind in ORDER:
+        if kind in _FACTS:
+            yield from _FACTS[kind](state)
 
 
 def settings_of(state: OrganizationState) -> dict[str, bool]:
-    """The switches of an organization."""
+    """The settings of an organization."""
     return {name: getattr(state.settings, name) for name in state.settings.__struct_fields__}
 
 
@@ -85,82 +58,185 @@ def state_from(organization: str, owner: str, facts: Iterable[Fact]) -> Organiza
     workspaces: dict[str, WorkspaceState] = {}
     projects: dict[str, ProjectState] = {}
     for fact in facts:
-        where = fact.domain.partition(":")[2]
-        match fact.kind:
-            case "settings":
-                state.settings = msgspec.convert(fact.value, SettingsState)
-            case "member" if fact.user is not None and fact.user != owner:
-                state.members[fact.user] = _member(fact.value)
-            case "restriction":
-                state.restrictions.update(fact.value)
-            case "workspace":
-                workspaces[where] = WorkspaceState(id=where, **fact.value)
-            case "project":
-                value = dict(fact.value)
-                home = workspaces[value.pop("workspace")]
-                value["distribution"] = sys.intern(value["distribution"])  # msgspec leaves a default out by identity
-                projects[where] = ProjectState(id=where, **value)
-                home.projects.append(projects[where])
-            case "membership":
-                part = workspaces[where] if fact.domain.startswith("workspace:") else projects[where]
-                _join(part, str(fact.user), _moment(fact.value))
-            case _ if fact.kind != "member":
-                _hang(projects[where], fact)
+        kind, _, name = fact.domain.partition(":")
+        if kind == "organization":
+            _add_to_organization(state, fact)
+        elif kind == "workspace":
+            _add_to_workspaces(workspaces, name, fact)
+        elif fact.kind == "project":
+            projects[name] = _add_project(workspaces, name, fact.value)
+        else:
+            _add_to_project(projects[name], fact)
     state.workspaces = list(workspaces.values())
     return state
 
 
-def _memberships(part: WorkspaceState | ProjectState, domain: str) -> Iterator[Fact]:
-    for user, until in members_of(part):
-        yield Fact("membership", user, domain, membership_value(_instant(until)))
+# -- from a file -----------------------------------------------------------------------------------------------------------
 
 
-def _assignments(project: ProjectState) -> Iterator[Fact]:
-    for task, said in project.tasks.items():
-        shape = said or TaskState()
-        for kind, users in ((Role.ANNOTATOR, shape.annotators), (Role.REVIEWER, shape.reviewers)):
+def _members(state: OrganizationState) -> Iterator[Fact]:
+    for user, short in state.members.items():
+        member = in_full(MemberState, short)
+        yield Fact("member", user, ORGANIZATION, member_value(member.role, member.state))
+
+
+def _restrictions(state: OrganizationState) -> Iterator[Fact]:
+    for permission, level in state.restrictions.items():
+        yield Fact("restriction", None, ORGANIZATION, {permission: level})
+
+
+def _workspaces(state: OrganizationState) -> Iterator[Fact]:
+    for workspace in state.workspaces:
+        yield Fact("workspace", None, f"workspace:{workspace.id}", workspace_value(workspace))
+
+
+def _projects(state: OrganizationState) -> Iterator[Fact]:
+    for workspace in state.workspaces:
+        for project in workspace.projects:
+            yield Fact("project", None, f"project:{project.id}", project_value(project, workspace=workspace.id))
+
+
+def _workspace_members(state: OrganizationState) -> Iterator[Fact]:
+    for workspace in state.workspaces:
+        for user, until in members_of(workspace):
+            yield Fact("membership", user, f"workspace:{workspace.id}", membership_value(_instant(until)))
+
+
+def _project_members(state: OrganizationState) -> Iterator[Fact]:
+    for domain, project in _each_project(state):
+        for user, until in members_of(project):
+            yield Fact("membership", user, domain, membership_value(_instant(until)))
+
+
+def _project_roles(state: OrganizationState) -> Iterator[Fact]:
+    for domain, project in _each_project(state):
+        for user, short in project.project_roles.items():
+            given = in_full(ProjectRole, short)
+            yield Fact("project_role", user, domain, project_role_value(given.role, _instant(given.until)))
+
+
+def _pauses(state: OrganizationState) -> Iterator[Fact]:
+    for domain, project in _each_project(state):
+        for user, short in project.paused.items():
+            pause = in_full(Pause, short)
+            yield Fact("pause", user, domain, pause_value(pause.reason, _instant(pause.until)))
+
+
+def _tasks(state: OrganizationState) -> Iterator[Fact]:
+    for domain, task, _ in _each_task(state):
+        yield Fact("task", None, domain, {"task": task})
+
+
+def _assignments(state: OrganizationState) -> Iterator[Fact]:
+    for domain, task, assigned in _each_task(state):
+        for role, users in ((Role.ANNOTATOR, assigned.annotators), (Role.REVIEWER, assigned.reviewers)):
             for user in users:
-                yield Fact("assignment", user, f"project:{project.id}", {"task": task, "as": str(kind)})
+                yield Fact("assignment", user, domain, {"task": task, "as": str(role)})
 
 
-def _member(value: dict[str, Any]) -> str | MemberState:
-    if value["state"] == State.ACTIVE:
-        return str(value["role"])
-    return MemberState(role=value["role"], state=value["state"])
+def _worked_on(state: OrganizationState) -> Iterator[Fact]:
+    for domain, task, assigned in _each_task(state):
+        for user in assigned.worked_on_by:
+            yield Fact("worked_on", user, domain, {"task": task})
 
 
-def _join(part: WorkspaceState | ProjectState, user: str, until: datetime | None) -> None:
-    """List a member; the plain list becomes a mapping once somebody's membership ends."""
-    if isinstance(part.members, list) and until is None:
-        part.members.append(user)
-        return
-    if isinstance(part.members, list):
-        part.members = dict.fromkeys(part.members)
-    part.members[user] = None if until is None else Ends(until)
+_FACTS: dict[tuple[str, str], Callable[[OrganizationState], Iterator[Fact]]] = {
+    ("member", "organization"): _members,
+    ("restriction", "organization"): _restrictions,
+    ("workspace", "workspace"): _workspaces,
+    ("project", "project"): _projects,
+    ("membership", "workspace"): _workspace_members,
+    ("membership", "project"): _project_members,
+    ("project_role", "project"): _project_roles,
+    ("pause", "project"): _pauses,
+    ("task", "project"): _tasks,
+    ("assignment", "project"): _assignments,
+    ("worked_on", "project"): _worked_on,
+}
+"""How each kind of fact is read from a file; the order is that of stored_facts.ORDER."""
 
 
-def _hang(project: ProjectState, fact: Fact) -> None:
-    user, until = str(fact.user), _moment(fact.value)
-    match fact.kind:
-        case "project_role":
-            role = str(fact.value["role"])
-            project.project_roles[user] = role if until is None else ProjectRole(role, until)
-        case "pause":
-            reason = str(fact.value["reason"])
-            project.paused[user] = reason if until is None else Pause(PauseReason(reason), until)
-        case "task":
-            project.tasks[fact.value["task"]] = None
-        case "assignment" | "worked_on":
-            task = project.tasks[fact.value["task"]] or TaskState()
-            project.tasks[fact.value["task"]] = task
-            names = {"annotator": task.annotators, "reviewer": task.reviewers}
-            (names[fact.value["as"]] if fact.kind == "assignment" else task.worked_on_by).append(user)
+def _each_project(state: OrganizationState) -> Iterator[tuple[str, ProjectState]]:
+    for workspace in state.workspaces:
+        for project in workspace.projects:
+            yield f"project:{project.id}", project
+
+
+def _each_task(state: OrganizationState) -> Iterator[tuple[str, str, TaskState]]:
+    for domain, project in _each_project(state):
+        for task, assigned in project.tasks.items():
+            yield domain, task, assigned or TaskState()
 
 
 def _instant(until: datetime | None) -> int | None:
     return None if until is None else parse_instant(until)
 
 
-def _moment(value: dict[str, Any]) -> datetime | None:
-    until = value.get("until")
+# -- to a file -------------------------------------------------------------------------------------------------------------
+
+
+def _add_to_organization(state: OrganizationState, fact: Fact) -> None:
+    if fact.kind == "settings":
+        state.settings = msgspec.convert(fact.value, SettingsState)
+    elif fact.kind == "restriction":
+        state.restrictions.update(fact.value)
+    elif fact.user is not None and fact.user != state.owner:
+        role, member_state = fact.value["role"], fact.value["state"]
+        state.members[fact.user] = str(role) if member_state == State.ACTIVE else MemberState(role, member_state)
+
+
+def _add_to_workspaces(workspaces: dict[str, WorkspaceState], name: str, fact: Fact) -> None:
+    if fact.kind == "workspace":
+        workspaces[name] = WorkspaceState(id=name, **fact.value)
+    else:
+        _add_member(workspaces[name], fact)
+
+
+def _add_project(workspaces: dict[str, WorkspaceState], name: str, value: Value) -> ProjectState:
+    own = {key: each for key, each in value.items() if key != "workspace"}
+    own["distribution"] = sys.intern(own["distribution"])  # msgspec leaves a default out by identity
+    project = ProjectState(id=name, **own)
+    workspaces[value["workspace"]].projects.append(project)
+    return project
+
+
+def _add_to_project(project: ProjectState, fact: Fact) -> None:
+    user = str(fact.user)
+    match fact.kind:
+        case "membership":
+            _add_member(project, fact)
+        case "project_role":
+            role, until = str(fact.value["role"]), _moment(fact.value)
+            project.project_roles[user] = role if until is None else ProjectRole(role, until)
+        case "pause":
+            reason, until = PauseReason(fact.value["reason"]), _moment(fact.value)
+            project.paused[user] = str(reason) if until is None else Pause(reason, until)
+        case "task":
+            project.tasks[fact.value["task"]] = None
+        case _:
+            _add_to_task(project, user, fact)
+
+
+def _add_to_task(project: ProjectState, user: str, fact: Fact) -> None:
+    name = fact.value["task"]
+    task = project.tasks[name] = project.tasks[name] or TaskState()
+    if fact.kind == "worked_on":
+        task.worked_on_by.append(user)
+    else:
+        {Role.ANNOTATOR: task.annotators, Role.REVIEWER: task.reviewers}[Role(fact.value["as"])].append(user)
+
+
+def _add_member(domain: WorkspaceState | ProjectState, fact: Fact) -> None:
+    """List a member; the list becomes a mapping once somebody's membership ends."""
+    user, until = str(fact.user), _moment(fact.value)
+    if isinstance(domain.members, list) and until is None:
+        domain.members.append(user)
+        return
+    if isinstance(domain.members, list):
+        domain.members = dict.fromkeys(domain.members)
+    domain.members[user] = None if until is None else Ends(until)
+
+
+def _moment(value: Value) -> datetime | None:
+    until = value["until"]
     return None if until is None else datetime.fromisoformat(until)
