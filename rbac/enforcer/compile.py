@@ -1,7 +1,7 @@
 """From the lines of a policy to the one function that answers a request.
 
-The function looks up its keys in a table of functions, one for each set of lines that a request can match, written
-when it is first needed. Its one rule: inside such a function the lines stand in the order of the policy.
+The function looks up its keys in a table of functions, one for each set of lines that a request can match, generated
+when it is first needed. Inside such a function the lines are in the order of the policy.
 """
 
 from __future__ import annotations

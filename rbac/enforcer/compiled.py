@@ -1,7 +1,7 @@
 """Casbin's enforcer, compiled.
 
-`CompiledEnforcer` answers what `casbin.Enforcer` answers, for any model. Its one rule: when in doubt, the request goes
-to `casbin.Enforcer` itself. What raises, what is not understood and what has changed a moment ago is in doubt.
+`CompiledEnforcer` answers what `casbin.Enforcer` answers, for any model. Its one rule: a request that the compiled code cannot
+answer for certain goes to `casbin.Enforcer` itself, as does one that raises.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 from casbin import Enforcer
 
 from rbac.enforcer.expression import Uncompilable
-from rbac.enforcer.reading import program
+from rbac.enforcer.program import program
+from rbac.enforcer.tracked import Slot, track_functions, track_model
 from rbac.enforcer.values import UseStock
-from rbac.enforcer.watch import Cell, watch_functions, watch_model
 
-_WATCHED = frozenset({"model", "fm", "eft", "enabled", "rm_map", "cond_rm_map", "logger"})
+_TRACKED = frozenset({"model", "fm", "eft", "enabled", "rm_map", "cond_rm_map", "logger"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     raised. docs/enforcer.md says what is compiled, what is not, and what the hooks `specialize` and `links` promise.
     """
 
-    _cell: Cell
+    _slot: Slot
     _compilation: Compilation
 
     def __new__(cls, *_: Any, **__: Any) -> CompiledEnforcer:
         self: CompiledEnforcer = super().__new__(cls)
-        object.__setattr__(self, "_cell", Cell(self._first))
+        object.__setattr__(self, "_slot", Slot(self._first))
         object.__setattr__(self, "_compilation", Compilation(False, "not compiled yet"))
         return self
 
@@ -57,27 +57,27 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "model":
-            watch_model(value, self._cell)  # before anybody gets hold of its lists
+            track_model(value, self._slot)  # before anybody gets hold of its lists
         elif name == "fm":
-            watch_functions(value, self._cell)
+            track_functions(value, self._slot)
         object.__setattr__(self, name, value)
-        if name in _WATCHED:
-            self._cell.touch()
+        if name in _TRACKED:
+            self._slot.touch()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_cell", "_compilation")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_slot", "_compilation")}
 
     @property
     def compiled(self) -> Compilation:
         """Whether the next request is answered by compiled code, and if not, why. Compiles if it has to."""
-        if self._cell.decide == self._cell.stale:
+        if self._slot.decide == self._slot.stale:
             self._compile()
         return self._compilation
 
     def enforce(self, *rvals: Any) -> Any:
         """Whether the request is allowed, a bool: what `casbin.Enforcer.enforce` says."""
         try:
-            decide = self._cell.decide
+            decide = self._slot.decide
             answer = decide(rvals)
         except Exception:  # stock Casbin raises it again, or knows better
             answer = None
@@ -90,7 +90,7 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
     def enforce_ex(self, *rvals: Any) -> Any:
         """Whether the request is allowed, and the rule that decided: what `casbin.Enforcer.enforce_ex` says."""
         try:
-            decide = self._cell.decide
+            decide = self._slot.decide
             answer = decide(rvals)
         except Exception:
             answer = None
@@ -109,14 +109,14 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
         return self._compile()(rvals)
 
     def _compile(self) -> Callable[..., Any]:
-        cell = self._cell
-        stamp = cell.stamp  # before anything is read: what changes from now on is noticed
+        slot = self._slot
+        stamp = slot.stamp  # before anything is read: what changes from now on is noticed
         decide: Callable[..., Any] = _use_stock
         try:
             model = self.model
-            unwatched = watch_model(model, cell) or watch_functions(self.fm, cell)
-            if unwatched:
-                raise Uncompilable(unwatched)
+            untracked = track_model(model, slot) or track_functions(self.fm, slot)
+            if untracked:
+                raise Uncompilable(untracked)
             compiled = program(self, model)
             decide, compilation = compiled.decide, Compilation(True, "", compiled.source)
         except Uncompilable as why:
@@ -124,7 +124,7 @@ class CompiledEnforcer(Enforcer):  # type: ignore[misc]  # casbin has no types
         except Exception as error:
             compilation = Compilation(False, f"{type(error).__name__}: {error}")
         object.__setattr__(self, "_compilation", compilation)
-        cell.put(decide, stamp=stamp)
+        slot.put(decide, stamp=stamp)
         return decide
 
 

@@ -1,6 +1,6 @@
 """Expressions as Python source text.
 
-Its one rule: the text means what stock Casbin would have done, or it raises UseStock; whatever it raises, stock Casbin answers.
+The text computes what stock Casbin would have computed, or raises UseStock; whatever it raises, stock Casbin answers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What a matcher is made of once it is read: a closed set of small values.
 
-Its one rule: every value here means exactly what stock Casbin's evaluator does with it, so that leaving a case out
-(`Broken`) is always an answer.
+Each value means exactly what stock Casbin's evaluator does with it; `Broken` stands for everything it raises at.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Partial evaluation: a matcher, with every `p.*` replaced by what one policy line says.
 
-Its one rule: fold only what is always the same. Comparisons and arithmetic of constants are; a function call never is
-(`timeMatch`), unless the function itself offers `specialize`.
+Only what never changes is folded: comparisons and arithmetic of constants. A function call (`timeMatch`) is not, unless the
+function itself offers `specialize`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which request values the compiled code may touch: those that stock Casbin's sandbox lets pass, and whose `==` is plain.
 
-Its one rule: decide by exact type, once for each type, and send everything else to stock Casbin.
+A value is judged by its exact type, once for each type; everything else goes to stock Casbin.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ plain: Final[set[type]] = set(PRIMITIVES)
 """Types seen whose `==`, `!=` and `hash` are those of a primitive: they never raise, and answer with a bool."""
 
 safe: Final[set[type]] = set(PRIMITIVES)
-"""Types seen whose values the sandbox lets pass without looking at the value: no container, module or callable."""
+"""Types seen whose values the sandbox lets pass without inspecting the value: no container, module or callable."""
 
 
 texts: Final[set[type]] = {str}

@@ -1,7 +1,7 @@
 """Which combinations of facts there can be: what a store, whatever its history, can say about one question.
 
 Each function is a sentence that holds of every question; a combination that breaks one is left out of every review,
-because no facts can produce it. Its one rule: what is not certain is left in, since leaving out hides a change.
+because no facts can produce it. What is not certain is left in: leaving it out would hide a change.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def constraints() -> Iterator[Constraint]:
     )  # fmt: skip
 
 
-def told_in(kind: Kind) -> frozenset[str]:
-    """The facts that a question asked in such a domain can be told; a record may have attributes of other names."""
+def known_in(kind: Kind) -> frozenset[str]:
+    """The facts that a question asked in such a domain can have; a record may have attributes of other names."""
     there = {
         Kind.ORGANIZATION: (),
         Kind.WORKSPACE: (*_WORKSPACE, *_TARGET_IN_WORKSPACE, "workspace_empty"),

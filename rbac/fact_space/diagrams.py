@@ -56,7 +56,7 @@ class Diagrams:
         self._numbering = threading.Lock()
 
     def of(self, function: Callable[[Facts], bool], *, if_missing: bool = False) -> Node:
-        """The diagram of a function, found by calling it; `if_missing` is its value where it looks at a missing fact."""
+        """The diagram of a function, found by calling it; `if_missing` is its value where it reads a missing fact."""
         return self._ask(function, {}, if_missing)
 
     def literal(self, name: str, wanted: Callable[[Any], bool]) -> Node:
@@ -203,7 +203,7 @@ class Diagrams:
 
 
 def _settled(how: int, one: Node, other: Node) -> Node | None:
-    """The answer that needs no look at the nodes, where there is one."""
+    """The answer that does not depend on the nodes, where there is one."""
     if one == other:
         return NO if how == _AND_NOT else one
     if how == _AND:

@@ -1,7 +1,7 @@
 """Answers in words: `never`, `always`, or `when created_or_invited & not unless_restricted or own_history`.
 
-Written by people in tests and claims, and by the differ about what changed. Its one rule: a formula that is written
-says exactly the combinations it was made from, and has nothing in it that could be left out.
+Written by people in tests and claims, and by the differ about what changed. A formula that is
+written means exactly the combinations it was made from, and nothing in it could be left out.
 """
 
 from __future__ import annotations

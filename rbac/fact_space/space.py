@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from rbac.fact_space.constraints import constraints, domains, told_in
+from rbac.fact_space.constraints import constraints, domains, known_in
 from rbac.fact_space.diagrams import Diagrams, Node, is_missing
 from rbac.policy.conditions import CONDITIONS
 from rbac.policy.facts import Facts
@@ -101,8 +101,8 @@ if hasattr(os, "register_at_fork"):
 
 def places_of(facts: Facts, here: Space) -> dict[str, int]:
     """Each fact as the place of its value in its domain; what is not known is at the place of the Missing."""
-    told = told_in(facts.kind)
-    return {name: _place(facts, name, values) if name in told else len(values) - 1 for name, values in here.diagrams.domains.items()}
+    known = known_in(facts.kind)
+    return {name: _place(facts, name, values) if name in known else len(values) - 1 for name, values in here.diagrams.domains.items()}
 
 
 def _place(facts: Facts, name: str, values: tuple[Any, ...]) -> int:

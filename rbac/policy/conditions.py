@@ -1,14 +1,13 @@
-"""The footnotes of the page, each one plain function over the facts of a question.
+"""The footnotes of the published table, each one plain function over the facts of a question.
 
-policy.csv names them, joined with `&`; Casbin calls them through `holds`. Their one rule: read facts, nothing
-else, no I/O. Each declares the facts it reads, and the directory loads exactly those.
+policy.csv names them, joined with `&`; Casbin calls them through `holds`. A condition reads facts and
+nothing else. It declares the facts it reads, and exactly those are loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from rbac.policy.facts import Facts, MissingFact
 from rbac.vocabulary import MANAGER_OR_ABOVE, WORKERS, Distribution, Effect, Kind, Role
@@ -23,8 +22,7 @@ ALWAYS = "always"
 class Condition:
     """One named condition: where it may be asked, what it reads, and in which lines it may stand.
 
-    `summary` is the footnote in one line, `mark` how the matrix refers to it (`1` to `4` are the page's own).
-    `sql` is the same condition as a SQL expression, for listing; None until it has one.
+    `summary` is the footnote in one line, `mark` how the matrix refers to it (`1` to `4` are those of the published table).
     """
 
     name: str
@@ -34,13 +32,12 @@ class Condition:
     effect: Effect
     mark: str
     summary: str
-    sql: Callable[..., Any] | None = None
 
 
 CONDITIONS: dict[str, Condition] = {}
 """Every condition by its name, in the order of this file."""
 
-_ANNOTATOR, _REVIEWER, _MANAGER = Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER  # looking one up in its Enum costs as much as a call
+_ANNOTATOR, _REVIEWER, _MANAGER = Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER  # a look-up in its Enum costs as much as a call
 _AUTOMATIC, _MANUAL = Distribution.AUTOMATIC, Distribution.MANUAL
 _PROJECT_KIND = Kind.PROJECT
 _EVERYWHERE = (Role.ADMINISTRATOR, Role.OWNER)
@@ -58,7 +55,6 @@ def condition(
     asked_in: Iterable[Kind],
     mark: str = "",
     effect: Effect = Effect.ALLOW,
-    sql: Callable[..., Any] | None = None,
 ) -> Callable[[Predicate], Predicate]:
     """Register a function as the condition of its name. `reads` names its facts, separated by spaces.
 
@@ -68,7 +64,7 @@ def condition(
     def register(function: Predicate) -> Predicate:
         name = function.__name__
         summary = (function.__doc__ or "").strip().partition("\n")[0].rstrip(".")
-        CONDITIONS[name] = Condition(name, function, frozenset(reads.split()), frozenset(asked_in), effect, mark, summary, sql)
+        CONDITIONS[name] = Condition(name, function, frozenset(reads.split()), frozenset(asked_in), effect, mark, summary)
         return function
 
     return register
@@ -299,7 +295,7 @@ def specialize(cond: str, eft: str, *_: object) -> Predicate:
 def _one(function: Predicate, when_missing: bool) -> Predicate:
     def one(facts: Facts) -> bool:
         try:
-            return True if function(facts) else False  # noqa: SIM210  # a Missing handed on must be looked at here
+            return True if function(facts) else False  # noqa: SIM210  # a Missing that is returned must raise here
         except MissingFact:
             return when_missing
 

@@ -1,8 +1,8 @@
 """What the footnotes may read: the facts of one question, each with a name, a type and a finite set of values.
 
-Conditions see nothing else. A fact that is not known is a `Missing` value: looking at it raises `MissingFact`,
-so no condition can mistake "not known" for "no", not even behind a negation. Its one rule: a fact is about one
-question only, and small enough to enumerate.
+Conditions read nothing else. A fact that is not known is a `Missing` value: reading it raises `MissingFact`,
+so no condition can mistake "not known" for "no", not even behind a negation. A fact is about one
+question only, and has few enough values to enumerate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rbac.vocabulary import Distribution, Kind, Role
 
 
 class MissingFact(RBACError):
-    """A condition looked at a fact that is not known; `name` says which."""
+    """A condition read a fact that is not known; `name` says which."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the fact {name} is not known")
@@ -22,7 +22,7 @@ class MissingFact(RBACError):
 
 
 class Missing:
-    """The value of a fact nobody knows. Every way of looking at it raises MissingFact."""
+    """The value of a fact that is not known. Every use of it raises MissingFact."""
 
     __slots__ = ("_name",)
 

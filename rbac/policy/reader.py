@@ -235,7 +235,7 @@ class _LineReader:
             elif known is None:
                 self._say(part, f"unknown condition {part.text!r}{nearest(part.text, [*CONDITIONS, ALWAYS])}")
             elif part.text in seen:
-                self._say(part, f"{part.text} stands twice in this line")
+                self._say(part, f"{part.text} is repeated in this line")
             elif kind is not None and kind not in known.asked_in:
                 self._say(part, f"{part.text} cannot be asked in {kind}: it reads {', '.join(sorted(known.reads))}")
             elif known.effect is Effect.DENY and effect is Effect.ALLOW:

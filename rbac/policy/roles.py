@@ -2,7 +2,7 @@
 
 `g(r.sub, p.sub, r.dom)` is true for exactly the one role in force in that domain. Users are typed tokens
 (`user:olga`), so nobody is a role by being called like one, and there is no role graph: a user has one role in an
-organization, and at most one that replaces it in a project. Its one rule: never the union of both.
+organization, and at most one that replaces it in a project. Never the union of both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The page's own table, derived from a Policy: 26 rows, five roles, the marks and the footnotes.
+"""The published table, derived from a Policy: a row for each action, five roles, the marks and the footnotes.
 
-What a reader of the page sees must be what decides, so nothing here is typed off the page but its wording, which
-vocabulary.py has. Its one rule: no store, a matrix is about roles and never about somebody.
+Nothing here is copied from the published table but its wording, which vocabulary.py has: the marks come from the policy that
+decides. A matrix is about roles, never about a person, and needs no store.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
     every project line of manager carries created_or_invited
     published table
 
-Its one rule: a claim that is not understood is an error, never taken for true.
+A claim that is not understood is an error, never taken for true.
 """
 
 from __future__ import annotations
@@ -167,13 +167,13 @@ def _published(policy: Policy, _: Claim) -> Iterator[str]:
     here = space()
     for (role, permission), formula in published().items():
         open_ = here.diagrams.but_not(here.question(role, permission.kind), node_of(DENIED[permission.kind], here))
-        page, said = here.diagrams.both(open_, node_of(formula, here)), here.allowed(policy, role, permission)
-        if page != said:
-            wider = here.diagrams.but_not(said, page)
-            node, way = (wider, "allows more") if wider != NO else (here.diagrams.but_not(page, said), "allows less")
-            biting = [name for name in DENIED[permission.kind].names if here.diagrams.both(node, here.condition(name, Effect.DENY)) != NO]
-            shown = _shown(policy, role, permission, node, " ".join((str(formula), *biting)))
-            yield f"the page says {role} {permission} {formula}; the policy {way}, {shown}"
+        table, said = here.diagrams.both(open_, node_of(formula, here)), here.allowed(policy, role, permission)
+        if table != said:
+            wider = here.diagrams.but_not(said, table)
+            node, way = (wider, "allows more") if wider != NO else (here.diagrams.but_not(table, said), "allows less")
+            applying = [name for name in DENIED[permission.kind].names if here.diagrams.both(node, here.condition(name, Effect.DENY)) != NO]
+            shown = _shown(policy, role, permission, node, " ".join((str(formula), *applying)))
+            yield f"it says {role} {permission} {formula}; the policy {way}, {shown}"
 
 
 _ROLES = r"((?:\w+)(?:, ?\w+)*)"
@@ -210,7 +210,7 @@ def _permissions(text: str) -> list[Permission]:
 def _shown(policy: Policy, role: Role, permission: Permission, node: Node, formula: str = "") -> str:
     """A counterexample: one combination of the facts that the cell and the conditions in `formula` read."""
     read: set[str] = set()
-    for line in (*policy.cell(role, permission), *(line for line in policy.denials(role, permission) if _bites(line, node))):
+    for line in (*policy.cell(role, permission), *(line for line in policy.denials(role, permission) if _applies(line, node))):
         read |= line.reads
     for name, condition in CONDITIONS.items():
         if re.search(rf"\b{name}\b", formula):
@@ -219,5 +219,5 @@ def _shown(policy: Policy, role: Role, permission: Permission, node: Node, formu
     return "always" if facts == "always" else f"for example with {facts}"
 
 
-def _bites(line: Line, node: Node) -> bool:
+def _applies(line: Line, node: Node) -> bool:
     return space().diagrams.both(node, space().line(line)) != NO

@@ -1,7 +1,7 @@
 """What a review found, in the four forms people and machines read: text, json, markdown, and GitHub's annotations.
 
-Every tool returns a report with `findings` and a `summary`; this module prints any of them. Its one rule: a finding
-says where (file and line), what, and what would be right.
+Every tool returns a report with `findings` and a `summary`; this module prints any of them. A finding
+has a file, a line, what is wrong there and what would be right.
 """
 
 from __future__ import annotations

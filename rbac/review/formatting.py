@@ -1,7 +1,7 @@
 """policy.csv as people see it: headings, comments, columns, and the one way to lay them out.
 
-`format_policy` gives that layout: deny lines first, then the page's sections and rows in its order, columns aligned,
-every comment before the line it stood before. Its one rule: layout never changes a decision, which is proven each time.
+`format_policy` gives that layout: deny lines first, then the sections and rows of the published table in its order,
+columns aligned, every comment before the line it stood before. That no decision changes is proven each time.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def section_heading(text: str) -> str:
 
 
 def order(line: Line) -> tuple[int, int, int]:
-    """Where a line belongs: deny lines first, as they are; then by permission and role in the order of the page."""
+    """Where a line belongs: deny lines first, as they are; then by permission and role in the order of `Permission`."""
     if line.effect is Effect.DENY or line.permission is None or line.role is None:
         return 0, 0, 0
     return 1, _PLACE[line.permission], line.role.rank
@@ -140,7 +140,7 @@ _PLACE = {permission: place for place, permission in enumerate(Permission)}
 
 
 def row_of(line: Line) -> Row | None:
-    """The row of the page a line belongs under; None for deny lines, which stand before the table."""
+    """The row a line belongs under; None for deny lines, which stand before the table."""
     return None if line.effect is Effect.DENY or line.permission is None else line.permission.row
 
 
@@ -179,7 +179,7 @@ def _with_blank(there: bool, *lines: str) -> Iterator[str]:
 
 
 def _heading(text: str, number: int) -> Heading | None:
-    """The heading of the page a comment is, or was before somebody reworded it; any other comment is left alone."""
+    """The section or row heading a comment is, or was before somebody reworded it; any other comment is left alone."""
     section, row = _SECTION.match(text), _ROW.match(text)
     if section and get_close_matches(section[1], SECTIONS, n=1):
         return Heading(number, None, section[1])

@@ -1,7 +1,7 @@
 """Where a policy under review comes from: a file, or a git revision of one.
 
-Reads git through its own command and changes nothing. Its one rule: a name that is neither is a mistake in the
-question, a file that is there and does not load is the policy's.
+Reads git through its own command and changes nothing. A name that is neither is an UnknownName; a file that is
+there and does not load is a PolicyError.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def acknowledged(old: Source, new: Source) -> frozenset[str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says, or None when it refuses or is not there."""
+    """What git prints, or None when it refuses or is not there."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     except OSError:

@@ -1,7 +1,7 @@
 """Role gaps: what a lower role may where the next higher one, with the same facts, may not.
 
-The page means its roles as a ladder; where it departs from that, the departure is written down in EXCEPTIONS with its
-reason. Its one rule: a gap that is not written down is a mistake.
+In the published table a higher role may whatever a lower one may; each departure is listed in EXCEPTIONS with its reason, and any
+other is a mistake.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rbac.vocabulary import Permission, Role
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """One step of the ladder that goes down: `lower` may `permission` where `higher` may not, for example with these facts."""
+    """One departure: `lower` may `permission` where `higher` may not, for example with these facts."""
 
     lower: Role
     higher: Role
@@ -36,11 +36,11 @@ EXCEPTIONS: dict[tuple[Role, Role, Permission], str] = {
     (Role.ANNOTATOR, Role.REVIEWER, Permission.BULK_LABELING_PERFORM): _OWN_SWITCH,
     (Role.ANNOTATOR, Role.REVIEWER, Permission.PROMPT_PREDICTION_VIEW): _NO_TASK_TO_REVIEW,
 }
-"""Where the page's ladder goes down on purpose: lower role, next higher role, permission, and why."""
+"""Where a lower role may more on purpose: lower role, next higher role, permission, and why."""
 
 
 def gaps(policy: Policy) -> Iterator[Gap]:
-    """Every gap of a policy, in the order of the page, those of EXCEPTIONS included."""
+    """Every gap of a policy, in the order of `Permission`, those of EXCEPTIONS included."""
     here = space()
     for permission in Permission:
         for lower, higher in pairwise(Role):

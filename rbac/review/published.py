@@ -75,7 +75,7 @@ DENIED: dict[Kind, Formula] = {
     Kind.WORKSPACE: parse_formula("unknown_target or foreign_sandbox"),
     Kind.PROJECT: parse_formula("unknown_task or unknown_target or foreign_sandbox or paused"),
 }
-"""What nobody may, whatever the table says, in each kind of domain."""
+"""What is denied to everybody in each kind of domain."""
 
 
 @cache

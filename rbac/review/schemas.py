@@ -1,6 +1,6 @@
 """JSON Schemas of the files people write, for their editors: state files, policy tests, claims.
 
-Made from the very types that read the files. `python -m rbac.review.schemas docs/schemas` writes them. Its one rule: a schema
+Made from the very types that read the files. `python -m rbac.review.schemas docs/schemas` writes them. A schema
 never refuses what the reader accepts.
 """
 

@@ -1,4 +1,4 @@
-"""The page's table derived from the policy, and what one member can do where."""
+"""The published table derived from the policy, and what one member can do where."""
 
 from __future__ import annotations
 

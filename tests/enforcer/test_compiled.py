@@ -153,7 +153,7 @@ def test_a_copy_of_an_enforcer_answers_from_its_own_policy() -> None:
     assert pair.ours.get_policy() == pair.stock.get_policy()
 
 
-def test_a_watched_model_is_copied_and_pickled_as_plain_lists() -> None:
+def test_a_tracked_model_is_copied_and_pickled_as_plain_lists() -> None:
     pair = Pair(ACL, LINES)
     pair.enforce("alice", "data1", "read")
     policy = pair.ours.model["p"]["p"].policy
@@ -185,7 +185,7 @@ def test_a_subclass_that_explains_in_its_own_way_is_asked() -> None:
 
 def test_nothing_a_request_brought_is_kept() -> None:
     class Name(str):
-        """A text that can be watched."""
+        """A text that can be referenced weakly."""
 
     pair = Pair(ACL, LINES)
     name = Name("alice")
@@ -199,7 +199,7 @@ def test_nothing_a_request_brought_is_kept() -> None:
 def test_denied_requests_for_unknown_names_leave_nothing_behind() -> None:
     pair = Pair(ACL, LINES)
     pair.ours.enforce("alice", "data1", "read")
-    tables = [each for each in pair.ours._cell.decide.__globals__.values() if isinstance(each, dict)]
+    tables = [each for each in pair.ours._slot.decide.__globals__.values() if isinstance(each, dict)]
     before = [len(each) for each in tables]
     for number in range(100):
         pair.ours.enforce(f"u{number}", f"o{number}", "read")

@@ -1,4 +1,4 @@
-"""The oracle agrees with the specification's examples, with the page's table, and with itself."""
+"""The oracle agrees with the specification's examples, with the published table, and with itself."""
 
 import copy
 import random
@@ -52,7 +52,7 @@ def test_the_file_is_the_same_state() -> None:
     assert canonical(yaml.safe_load(file.read_text(encoding="utf-8")), NOW) == canonical(acme(), NOW)
 
 
-# The page's table
+# The published table
 
 NOTES = {
     "created_or_invited": "1",

@@ -51,7 +51,7 @@ def test_every_line_knows_its_number_in_the_file() -> None:
         ("p, manager, project, data, exprt, always, allow", "1:22", "unknown permission 'data:exprt': did you mean 'data:export'?"),
         ("p, manager, organization, data, export, always, allow", "1:13", "data:export is asked in project, not in organization"),
         ("p, manager, project, data, export, created, allow", "1:36", "unknown condition 'created'"),
-        ("p, manager, project, data, export, not_personal & not_personal, allow", "1:51", "not_personal stands twice in this line"),
+        ("p, manager, project, data, export, not_personal & not_personal, allow", "1:51", "not_personal is repeated in this line"),
         ("p, manager, project, data, export, not_personal &, allow", "1:50", "a condition is missing"),
         ("p, manager, project, data, export, workspace_empty, allow", "1:36", "workspace_empty cannot be asked in project"),
         ("p, manager, project, data, export, paused, allow", "1:36", "paused is for deny lines"),

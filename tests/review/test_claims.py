@@ -49,7 +49,7 @@ def test_a_ladder_that_goes_down_is_not_understood(shipped: Policy) -> None:
 def test_an_edit_that_opens_a_cell_refutes_the_published_table(edited: Edited) -> None:
     against = refute(edited((EXPORT, line("reviewer", "data:export", conditions="may_enter") + EXPORT)), PUBLISHED) or "proven"
 
-    assert against.startswith("the page says reviewer data:export never; the policy allows more, for example with")
+    assert against.startswith("it says reviewer data:export never; the policy allows more, for example with")
 
 
 def test_an_edit_that_closes_a_cell_refutes_the_published_table(edited: Edited) -> None:

@@ -1,6 +1,6 @@
 """What a change of the policy changes: not lines, but the decisions, cell by cell, over every combination of facts.
 
-Its one rule: two policies that decide alike have no difference, however differently they are written.
+Two policies that decide alike have no difference, however differently they are written.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CellChange:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDiff:
-    """Everything that changes from `old` to `new`, in the order of the page; nothing when they decide alike."""
+    """Everything that changes from `old` to `new`, in the order of `Permission`; nothing when they decide alike."""
 
     old: str
     new: str
@@ -60,7 +60,7 @@ class PolicyDiff:
 
     @property
     def widened(self) -> tuple[Permission, ...]:
-        """The permissions somebody gains, in the order of the page."""
+        """The permissions somebody gains."""
         return tuple(dict.fromkeys(change.permission for change in self.changes if change.direction is not Direction.NARROWER))
 
 
@@ -96,7 +96,7 @@ def _cell(old: Policy, new: Policy, role: Role, permission: Permission, here: Sp
 
 
 def _denials(old: Policy, new: Policy, role: Role, permission: Permission, here: Space) -> tuple[list[Line], list[Line], Node]:
-    """The deny lines only one of them has, and where none that both have bites."""
+    """The deny lines only one of them has, and where none that both have applies."""
     of_old = {here.line(line): line for line in old.denials(role, permission)}
     of_new = {here.line(line): line for line in new.denials(role, permission)}
     shared = here.diagrams.any(of_old.keys() & of_new.keys())

@@ -1,7 +1,8 @@
 """Whom a change of the policy touches today: people and domains of a store, cell by cell.
 
 A person counts when, with their own facts in some domain, the change gives or takes something, for themselves or for
-some target or task. Its one rule: everybody is looked at; strangers to a domain, whose facts there are all alike, at once.
+some target or task. Everybody is evaluated; those with nothing to do with a domain, whose facts there are all alike,
+at once.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _OPEN = frozenset(name for name in VALUES if name.startswith(("target_", "task_"
 
 _ASSIGNED = ("assigned_as_annotator", "assigned_as_reviewer")
 _UNASSIGNED = len(VALUES[_ASSIGNED[0]])
-"""The place of an assignment that was not looked up, because no answer can turn on it: left open."""
+"""The place of an assignment that was not loaded, because no answer can turn on it: left open."""
 
 Cell = tuple[Role, Permission]
 
@@ -57,7 +58,7 @@ def affected(store: Store, old: Policy, new: Policy, changes: Sequence[CellChang
     for name in organizations:
         with store.context.reading() as connection:
             _Reader(connection, name, store.context.clock(), touched, f"{name}/" if len(organizations) > 1 else "").read()
-    return tuple(_told(cell, each) for cell, each in touched.items() if each.gaining or each.losing)
+    return tuple(_affected(cell, each) for cell, each in touched.items() if each.gaining or each.losing)
 
 
 def _touched(here: Space, old: Policy, new: Policy, role: Role, permission: Permission) -> _Touched:
@@ -65,13 +66,13 @@ def _touched(here: Space, old: Policy, new: Policy, role: Role, permission: Perm
     return _Touched(here.diagrams.but_not(after, before), here.diagrams.but_not(before, after))
 
 
-def _told(cell: Cell, each: _Touched) -> Affected:
+def _affected(cell: Cell, each: _Touched) -> Affected:
     people = sorted(each.gaining | each.losing)
     return Affected(*cell, len(people), len(each.gaining), len(each.losing), len(each.domains), tuple(people[:NAMED]))
 
 
 class _Reader:
-    """Reads one organization in one transaction; lives for that."""
+    """Reads one organization in one transaction; used for that only."""
 
     def __init__(self, connection: Connection, organization: str, now: Instant, touched: dict[Cell, _Touched], prefix: str) -> None:
         self._connection, self._organization, self._now, self._prefix = connection, organization, now, prefix
@@ -79,11 +80,11 @@ class _Reader:
         self._source = Snapshot(connection, organization, _EVERY_FACT)
         self._kinds = {permission.kind for _, permission in touched}
         self._places: dict[Domain, Place] = {}
-        self._strangers: dict[Cell, dict[Domain, tuple[bool, bool]]] = defaultdict(dict)
+        self._outsiders: dict[Cell, dict[Domain, tuple[bool, bool]]] = defaultdict(dict)
         self._standing: Counter[tuple[Domain, Role]] = Counter()
 
     def read(self) -> None:
-        """Look at every domain and every active member."""
+        """Evaluate every domain and every active member."""
         record = self._source.organization()
         if record is None:
             return
@@ -91,13 +92,13 @@ class _Reader:
             place = self._source.place(str(domain)) if domain.kind in self._kinds else None
             if place is not None:
                 self._places[domain] = place
-                self._look_at_strangers(record, domain, place)
+                self._evaluate_outsiders(record, domain, place)
         active: Counter[Role] = Counter()
         for member in self._active():
             assert member.role is not None, "an active member has a role"
             active[member.role] += 1
-            self._look_at_member(record, member)
-        for (role, permission), where in self._strangers.items():
+            self._evaluate_member(record, member)
+        for (role, permission), where in self._outsiders.items():
             for domain in where:
                 if active[role] > self._standing[domain, role]:
                     self._touched[role, permission].domains.add((self._organization, domain))
@@ -108,16 +109,16 @@ class _Reader:
             if member is not None:
                 yield member
 
-    def _look_at_strangers(self, record: OrganizationRecord, domain: Domain, place: Place) -> None:
-        """Somebody of each role with nothing to do with the domain. In the organization nobody is a stranger."""
+    def _evaluate_outsiders(self, record: OrganizationRecord, domain: Domain, place: Place) -> None:
+        """Somebody of each role with nothing to do with the domain. In the organization nobody is an outsider."""
         for role, permission in self._cells(domain) if domain.kind is not Kind.ORGANIZATION else ():
             nobody = MemberRecord("", role, State.ACTIVE, (), (), {}, {}, Subject("", role))
             facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now, False, False, NOTHING_ELSE)
             found = self._ways(facts, (role, permission))
             if any(found):
-                self._strangers[role, permission][domain] = found
+                self._outsiders[role, permission][domain] = found
 
-    def _look_at_member(self, record: OrganizationRecord, member: MemberRecord) -> None:
+    def _evaluate_member(self, record: OrganizationRecord, member: MemberRecord) -> None:
         own = {standing.domain: standing.role for standing in self._standings(member) if standing.domain in self._places}
         for domain, role in own.items():
             assert role is not None and member.role is not None, "an active member has a role everywhere"
@@ -128,10 +129,10 @@ class _Reader:
                     asked = self._source.asked(Request(member.user, cell[1], str(domain)), cell[1], member, place, role, self._now)
                     facts = RecordedFacts(place.kind, role, record, member, place, cell[1], self._now, False, False, asked)
                     self._note(member.user, cell, domain, self._ways(facts, cell))
-        for (role, permission), where in self._strangers.items():
+        for (role, permission), where in self._outsiders.items():
             if role is member.role:
                 elsewhere = [found for domain, found in where.items() if domain not in own]
-                self._note_stranger(member.user, (role, permission), elsewhere)
+                self._note_outsider(member.user, (role, permission), elsewhere)
 
     def _standings(self, member: MemberRecord) -> Iterable[domains.Standing]:
         return domains.standings(self._connection, self._organization, member, self._now)
@@ -151,9 +152,9 @@ class _Reader:
     def _note(self, user: str, cell: Cell, domain: Domain, ways: tuple[bool, bool]) -> None:
         if any(ways):
             self._touched[cell].domains.add((self._organization, domain))
-            self._note_stranger(user, cell, [ways])
+            self._note_outsider(user, cell, [ways])
 
-    def _note_stranger(self, user: str, cell: Cell, found: Iterable[tuple[bool, bool]]) -> None:
+    def _note_outsider(self, user: str, cell: Cell, found: Iterable[tuple[bool, bool]]) -> None:
         for gains, loses in found:
             if gains:
                 self._touched[cell].gaining.add(self._prefix + user)

@@ -1,7 +1,6 @@
 """A diff in words: for a terminal, as the comment on a pull request, and as annotations.
 
-Speaks the page's wording: its rows, and its footnotes for the conditions. Its one rule: what is printed is what the
-diff holds, shortened nowhere; long tables are folded, not cut.
+Uses the wording of the published table: its rows, and its footnotes for the conditions.
 """
 
 from __future__ import annotations
@@ -128,7 +127,7 @@ def _cells(change: CellChange, people: Sequence[str]) -> tuple[str, ...]:
 
 
 def _footnotes(changes: Sequence[CellChange]) -> Iterator[str]:
-    """What the conditions mean, in the words of the page."""
+    """What the conditions mean, in the words of the footnotes."""
     said = (change.before.names + change.after.names + change.gained.names + change.lost.names for change in changes)
     names = {name for each in said for name in each}
     for name, condition in CONDITIONS.items():

@@ -17,7 +17,7 @@ _FILES = (lines, cells, headings)  # importing them registers their rules
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """Everything the linter found, by line; `rules` is how many rules looked."""
+    """Everything the linter found, by line; `rules` is how many rules ran."""
 
     file: str
     findings: tuple[Finding, ...]

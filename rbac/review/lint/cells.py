@@ -1,6 +1,6 @@
 """Rules about roles and permissions: who must have something, who must not, and under which condition at least.
 
-They hold the page's own sentences against the file: membership, the ladder of roles, the Owner, the guards.
+They check the sentences of the published table: membership, the order of the roles, the Owner, the guards.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def permission_without_role(linted: Linted) -> Found:
 
 
 @rule(Severity.ERROR)
-def owner_without(linted: Linted) -> Found:
+def owner_missing_permission(linted: Linted) -> Found:
     """A permission that some role has and the Owner has not."""
     for permission in Permission:
         lines = [line for line in linted.allow_lines if line.permission == permission]
@@ -119,16 +119,16 @@ def authority_below_administrator(linted: Linted) -> Found:
     """A role below administrator decides over other people's permissions."""
     for line in linted.allow_lines:
         if line.permission in AUTHORITY and line.role in WORKERS | {Role.MANAGER}:
-            yield line.number, f"{line.role} gets {line.permission}: the page gives it to administrator and owner"
+            yield line.number, f"{line.role} gets {line.permission}: the published table gives it to administrator and owner"
 
 
 @rule(Severity.ERROR)
 def worker_configures(linted: Linted) -> Found:
-    """An annotator or reviewer who creates, changes, deletes, configures or exports; the page lets them work only."""
+    """An annotator or reviewer who creates, changes, deletes, configures or exports; in the published table they only work."""
     changing = {"create", "update", "delete", "configure", "manage", "assign", "export", "import"}
     for line in linted.allow_lines:
         if line.role in WORKERS and line.permission and line.permission.action in changing and line.permission not in _WORK:
-            yield line.number, f"{line.role} gets {line.permission}: the page gives it to manager and above"
+            yield line.number, f"{line.role} gets {line.permission}: the published table gives it to manager and above"
 
 
 _WORK = frozenset({Permission.ANNOTATION_UPDATE, Permission.API_TOKEN_CREATE})
@@ -162,7 +162,7 @@ def unused_condition(linted: Linted) -> Found:
 
 
 @rule(Severity.WARNING)
-def target_astray(linted: Linted) -> Found:
+def target_condition_without_target(linted: Linted) -> Found:
     """A condition about a target in a permission that is not about another member."""
     for line in linted.allow_lines:
         for name in line.conditions:
@@ -172,7 +172,7 @@ def target_astray(linted: Linted) -> Found:
 
 
 @rule(Severity.WARNING)
-def work_condition_above(linted: Linted) -> Found:
+def worker_condition_on_manager(linted: Linted) -> Found:
     """A condition about one's own tasks, or the Data Manager's switch, on a role from manager up."""
     own = {"data_manager_shown", "task_to_label", "task_in_data_manager", "task_to_review", "may_enter", "tokens_allowed"}
     for line in linted.allow_lines:

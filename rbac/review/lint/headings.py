@@ -1,6 +1,6 @@
-"""Rules about how the file stands beside the page: headings, order, columns. `--fix` settles all of them.
+"""Rules about layout: headings, order, columns. `--fix` repairs all of them.
 
-They never look at what a line decides; `rbac policy fmt` writes what they ask for.
+They do not depend on what a line decides; `rbac policy fmt` writes what they ask for.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def deny_not_first(linted: Linted) -> Found:
 
 @rule(Severity.WARNING, fixable=True)
 def line_out_of_order(linted: Linted) -> Found:
-    """A line that does not stand where the page has it: by permission in its order, by role from the lowest up."""
+    """A line out of order: by permission as in the published table, by role from the lowest up."""
     for one, other in pairwise(line for line in linted.policy.lines if line.effect is Effect.ALLOW):
         if order(one) > order(other):
             yield other.number, f"{other.role} {other.permission} stands before {one.role} {one.permission} (line {one.number})"
@@ -57,7 +57,7 @@ def line_out_of_order(linted: Linted) -> Found:
 
 @rule(Severity.WARNING, fixable=True)
 def line_under_wrong_heading(linted: Linted) -> Found:
-    """A line under the heading of another row or section of the page."""
+    """A line under the heading of another row or section."""
     for entry in linted.document.entries:
         row, under = row_of(entry.line), entry.row
         if row and under and under.number != row.number:
@@ -84,13 +84,13 @@ def missing_heading(linted: Linted) -> Found:
 
 @rule(Severity.WARNING, fixable=True)
 def heading_drift(linted: Linted) -> Found:
-    """A heading that is not worded or drawn as the page has it."""
+    """A heading that is not worded as in the published table, or not drawn like the others."""
     raw = linted.document.raw
     for heading in linted.document.headings:
         wording = ROWS[heading.number - 1].wording if heading.number else heading.text
         wanted = f"# {heading.number}. {wording}" if heading.number else section_heading(_nearest_section(heading.text))
         if raw[heading.at - 1] != wanted:
-            yield heading.at, f"the page says: {wanted.strip('# -')}"
+            yield heading.at, f"the published table says: {wanted.strip('# -')}"
 
 
 def _nearest_section(text: str) -> str:

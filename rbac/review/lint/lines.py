@@ -45,11 +45,11 @@ def _contradictions(linted: Linted, line: Line) -> list[tuple[str, str]]:
 
 @rule(Severity.ERROR)
 def line_always_denied(linted: Linted) -> Found:
-    """An allow line that holds only where a deny line bites."""
+    """An allow line that holds only where a deny line applies."""
     for line in linted.allow_lines:
         where = linted.where(line)
         if where != NO and linted.space.diagrams.both(where, linted.open(line)) == NO:
-            yield line.number, "holds only where a deny line bites: it never gives anything"
+            yield line.number, "holds only where a deny line applies: it never gives anything"
 
 
 @rule(Severity.ERROR)

@@ -1,7 +1,7 @@
-"""What a lint rule is, and what it looks at.
+"""What a lint rule is, and what it checks.
 
 A rule is one function that yields what is wrong with one policy file; its docstring is the rule in one sentence, its
-section in docs/lint.md says what to avoid, what to prefer, and why. Its one rule: no finding without a file and line.
+section in docs/lint.md says what to avoid, what to prefer, and why. Each finding has a file and a line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Found = Iterator[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Linted:
-    """One policy file under the linter: what it says, how it stands there, and the space it decides over."""
+    """One policy file under the linter: what it decides, how it is laid out, and the space it decides over."""
 
     policy: Policy
     text: str
@@ -45,7 +45,7 @@ class Linted:
 
     @property
     def cells(self) -> Iterator[tuple[Role, Permission]]:
-        """Every cell that has a line, in the order of the page."""
+        """Every cell that has a line, in the order of `Permission`."""
         return ((role, permission) for permission in Permission for role in Role if self.policy.cell(role, permission))
 
     def where(self, line: Line) -> Node:
@@ -54,7 +54,7 @@ class Linted:
         return self.space.diagrams.both(self.space.question(line.role, line.kind), self.space.line(line))
 
     def open(self, line: Line) -> Node:
-        """Where no deny line bites in the cell of an allow line."""
+        """Where no deny line applies in the cell of an allow line."""
         assert line.role is not None and line.permission is not None, "an allow line names its cell"
         return self.space.open(self.policy, line.role, line.permission)
 
@@ -70,7 +70,7 @@ class Linted:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `fixable` says that `--fix` settles it."""
+    """One rule. `fixable`: `--fix` repairs it."""
 
     id: str
     severity: Severity

@@ -1,7 +1,7 @@
 """What policy tests leave unsaid: cells nobody asks about, and conditions never seen true, or never false.
 
-An answered cell says everything about its cell. A request says what its facts are: the cell, and each condition's
-truth there, unless a deny line decided. Its one rule: only what can be is asked for, so 100 % can be reached.
+An answered cell covers all of its cell. A request covers what its facts are: the cell, and each condition's truth
+there, unless a deny line decided. Only what can occur is asked for, so 100 % can be reached.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a policy test file comes down to: expectations, each with the line it stands in.
 
 Every kind of check becomes one of two: somebody's request over a state is answered yes or no, or a cell is answered in
-a whole formula. Its one rule: a name that is unknown, in the file or in its state, is an error and never a passed "no".
+a whole formula. A name that is unknown, in the file or in its state, is an error and never a passed "no".
 """
 
 from __future__ import annotations

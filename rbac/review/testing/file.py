@@ -1,7 +1,6 @@
 """The shape of a `*.rbac.yaml` file: policy tests as data.
 
-docs/review.md shows one, docs/schemas has its JSON Schema. Its one rule: what a file may say is written here once, for the
-reader and for editors alike.
+docs/review.md shows one, docs/schemas has its JSON Schema. The reader and the editors' schema use the same types.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class TestFile(Strict, frozen=True, kw_only=True):
     """A whole file.
 
     The cells are answered for whoever the guards let pass: `denied` says, for each kind of domain, what nobody may;
-    by default that is what the page denies to everybody.
+    by default that is what the published table denies to everybody.
     """
 
     __test__ = False  # pytest: not a class of tests

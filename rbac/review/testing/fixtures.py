@@ -1,6 +1,6 @@
 """A state tried out: a store in memory that holds one state file, for policy tests to ask.
 
-Its one rule: it is the real store and the real decision; only the clock is pinned.
+It is the real store and the real decision; only the clock is pinned.
 """
 
 from __future__ import annotations

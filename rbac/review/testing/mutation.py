@@ -1,7 +1,7 @@
 """Every small mistake that could be made in a policy, and whether its tests would notice.
 
 A mutant is the policy with one step changed; those that decide like the original are none and are left out, exactly.
-Its one rule: a survivor is shown with the test that kills it.
+A survivor is shown with the test that kills it.
 """
 
 from __future__ import annotations

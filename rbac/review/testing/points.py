@@ -1,7 +1,7 @@
 """What a request over a state comes down to: one point of the permission space, decided by any policy in microseconds.
 
-Coverage looks at points to see what a test exercised, and mutation decides them anew for every mutant. Its one rule:
-deciding a point agrees with the store's own decision, and a test holds them together.
+Coverage reads off points what a test exercised, and mutation decides them anew for every mutant. Deciding a point agrees
+with the store's own decision, which a test checks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Running policy tests: which expectations hold, and for each that does not, the line of the test and of the policy.
 
-Its one rule: nothing expected is nothing proven; a run without expectations is an error, never a pass.
+A run without expectations is an error, never a pass.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Everything that `casbin.Enforcer.enforce_ex` looks at for a request, read once.
+"""Everything that `casbin.Enforcer.enforce_ex` reads for a request, read once and compiled.
 
-Its one rule: read it as Casbin does, with Casbin's own functions where there are any, or raise Uncompilable.
+It is read as Casbin reads it, with Casbin's own functions where there are any; what cannot be raises Uncompilable.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from rbac.enforcer.compile import Effect, Program
 from rbac.enforcer.emit import Names
 from rbac.enforcer.expression import Broken, Expression, Uncompilable
 from rbac.enforcer.index import Line
-from rbac.enforcer.parse import Words, read, single_expression
+from rbac.enforcer.matcher import Scope, read, single_expression
 from rbac.enforcer.specialise import Specialiser
+from rbac.enforcer.tracked import TrackedList
 from rbac.enforcer.values import is_plain
-from rbac.enforcer.watch import WatchedList
 
 _STOPS = {AllowOverrideEffector: ("allow", False), DenyOverrideEffector: ("deny", False), AllowAndDenyEffector: ("deny", True)}
 
 
 def program(enforcer: Any, model: Any) -> Program:
-    """Everything that `casbin.Enforcer.enforce_ex` looks at, compiled."""
+    """Everything that `casbin.Enforcer.enforce_ex` reads, compiled."""
     if not enforcer.enabled:
         raise Uncompilable("enforcing is disabled")
     if not isinstance(enforcer.logger, logging.Logger):
@@ -75,11 +75,11 @@ def _matcher(enforcer: Any, model: Any, fields: list[str], tokens: list[str], fu
     if type(evaluator) is not SimpleEval or evaluator.functions is not functions:
         raise Uncompilable("the matcher has an evaluator of its own")
     single_expression(evaluator.expr)
-    return read(evaluator.ast_parsed_value, Words(fields, tokens, functions))
+    return read(evaluator.ast_parsed_value, Scope(fields, tokens, functions))
 
 
 def _lines(specialiser: Specialiser, matcher: Expression, tokens: list[str], policy: Any) -> list[Line]:
-    if not isinstance(policy, WatchedList):
+    if not isinstance(policy, TrackedList):
         raise Uncompilable(f"the policy is a {type(policy).__name__}")
     if not policy:
         return [Line(specialiser.line(matcher, dict.fromkeys(tokens, "")), "allow", None)]

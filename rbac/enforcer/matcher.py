@@ -1,7 +1,7 @@
-"""From the tree that stock Casbin would walk to an expression of ours.
+"""From the syntax tree that stock Casbin evaluates to an `Expression`.
 
-Its one rule: Casbin itself rewrites and parses the matcher; here its tree is only read, and what we have no exact
-meaning for stays with stock Casbin.
+Casbin itself rewrites and parses the matcher; here its tree is only read. A construct without an exact equivalent is left to
+stock Casbin.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DISPLAYS: dict[type[ast.AST], type] = {ast.Tuple: tuple, ast.List: list, ast.Se
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Scope:
     """What a name in the matcher may mean: a field of the request, a field of the policy line, a function."""
 
     fields: Collection[str]
@@ -52,30 +52,30 @@ def single_expression(text: str) -> None:
         raise Uncompilable("the matcher is not one expression")
 
 
-def read(node: ast.AST, words: Words) -> Expression:
+def read(node: ast.AST, scope: Scope) -> Expression:
     """The meaning of a node. Raises Uncompilable for what stays with stock Casbin, whatever the policy is."""
     match node:
         case ast.Constant(value=value):
             return _constant(value)
         case ast.Name(id=name):
-            return _name(name, words)
+            return _name(name, scope)
         case ast.BoolOp(op=op, values=values):
-            operands = tuple(read(each, words) for each in values)
+            operands = tuple(read(each, scope) for each in values)
             return All(operands) if isinstance(op, ast.And) else Either(operands)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return Not(read(operand, words))
+            return Not(read(operand, scope))
         case ast.UnaryOp(op=op, operand=operand):
-            return Operation(_operator(op), (read(operand, words),))
+            return Operation(_operator(op), (read(operand, scope),))
         case ast.BinOp(left=left, op=op, right=right):
-            return Operation(_operator(op), (read(left, words), read(right, words)))
+            return Operation(_operator(op), (read(left, scope), read(right, scope)))
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            return _comparison(ops, (left, *comparators), words)
+            return _comparison(ops, (left, *comparators), scope)
         case ast.Tuple(elts=elts) | ast.List(elts=elts) | ast.Set(elts=elts):
-            return Display(_DISPLAYS[type(node)], tuple(read(each, words) for each in elts))
+            return Display(_DISPLAYS[type(node)], tuple(read(each, scope) for each in elts))
         case ast.Attribute(value=value, attr=attr):
-            return Broken() if _forbidden(attr) else Attribute(read(value, words), attr)
+            return Broken() if _forbidden(attr) else Attribute(read(value, scope), attr)
         case ast.Call(keywords=[]):
-            return _call(node, words)
+            return _call(node, scope)
         case _:
             raise Uncompilable(f"the matcher uses {type(node).__name__}")
 
@@ -88,12 +88,12 @@ def _constant(value: Any) -> Expression:
     return Const(value)
 
 
-def _name(name: str, words: Words) -> Expression:
-    if name in words.tokens:
+def _name(name: str, scope: Scope) -> Expression:
+    if name in scope.tokens:
         return Token(name)
-    if name in words.fields:
+    if name in scope.fields:
         return Field(name)
-    if name in words.functions:
+    if name in scope.functions:
         raise Uncompilable(f"the matcher uses the function {name} as a value")
     return Broken()
 
@@ -104,20 +104,20 @@ def _operator(op: ast.AST) -> type[ast.AST]:
     return type(op)
 
 
-def _comparison(ops: list[ast.cmpop], operands: tuple[ast.expr, ...], words: Words) -> Expression:
+def _comparison(ops: list[ast.cmpop], operands: tuple[ast.expr, ...], scope: Scope) -> Expression:
     for op in ops:
         if not isinstance(op, _COMPARISONS):
             raise Uncompilable(f"the matcher uses {type(op).__name__}")
-    return Compare(tuple(map(type, ops)), tuple(read(each, words) for each in operands))
+    return Compare(tuple(map(type, ops)), tuple(read(each, scope) for each in operands))
 
 
-def _call(node: ast.Call, words: Words) -> Expression:
-    args = tuple(read(each, words) for each in node.args)
+def _call(node: ast.Call, scope: Scope) -> Expression:
+    args = tuple(read(each, scope) for each in node.args)
     if isinstance(node.func, ast.Attribute):
         if _forbidden(node.func.attr):
             return Broken()
-        return Method(read(node.func.value, words), node.func.attr, args)
-    if not isinstance(node.func, ast.Name) or node.func.id not in words.functions:
+        return Method(read(node.func.value, scope), node.func.attr, args)
+    if not isinstance(node.func, ast.Name) or node.func.id not in scope.functions:
         return Broken()
     return Call(node.func.id, args)
 

@@ -1,7 +1,7 @@
-"""Containers that say when they change, put in the place of a Casbin model's own.
+"""Containers that notify when they change, put in the place of a Casbin model's own.
 
-Casbin edits its model in place and tells nobody. Watching costs an edit a little and a request nothing. Its one rule:
-a watched container behaves as the plain one, is copied and pickled as the plain one, and tells *after* it has changed.
+Casbin edits its model in place and notifies nobody. Tracking costs an edit a little and a request nothing. A tracked container
+behaves as the plain one, is copied and pickled as the plain one, and notifies *after* it has changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LISTS: Final = ("policy", "tokens")
 _LISTED: Final = ("p", "r")
 
 
-class Cell:
+class Slot:
     """What an enforcer runs for a request; lives as long as the enforcer. `touch` puts `stale` back in its place."""
 
     __slots__ = ("__weakref__", "_lock", "decide", "stale", "stamp")
@@ -46,27 +46,27 @@ class Cell:
 
 
 class Listeners:
-    """The cells to touch when a model changes; held weakly, so that an enforcer that is gone costs nothing."""
+    """The slots to touch when a model changes; held weakly, so that an enforcer that is gone costs nothing."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cells: tuple[weakref.ref[Cell], ...] = ()
+        self._slots: tuple[weakref.ref[Slot], ...] = ()
 
-    def add(self, cell: Cell) -> None:
-        """Have a cell touched from now on."""
+    def add(self, slot: Slot) -> None:
+        """Have a slot touched from now on."""
         with self._lock:
-            alive = [each for each in self._cells if each() not in (None, cell)]
-            self._cells = (*alive, weakref.ref(cell))
+            alive = [each for each in self._slots if each() not in (None, slot)]
+            self._slots = (*alive, weakref.ref(slot))
 
     def touch(self) -> None:
-        """Touch every cell."""
-        for each in self._cells:
-            cell = each()
-            if cell is not None:
-                cell.touch()
+        """Touch every slot."""
+        for each in self._slots:
+            slot = each()
+            if slot is not None:
+                slot.touch()
 
 
-def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
+def _notifying(method: Callable[..., Any]) -> Callable[..., Any]:
     def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(self, *args, **kwargs)
@@ -77,8 +77,8 @@ def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
     return changed
 
 
-class WatchedList(list[Any]):
-    """A list that tells its listeners."""
+class TrackedList(list[Any]):
+    """A list that notifies its listeners."""
 
     listeners: Listeners
 
@@ -86,8 +86,8 @@ class WatchedList(list[Any]):
         return list, (list(self),)
 
 
-class WatchedDict(dict[str, Any]):
-    """A dict that tells its listeners."""
+class TrackedDict(dict[str, Any]):
+    """A dict that notifies its listeners."""
 
     listeners: Listeners
 
@@ -96,15 +96,15 @@ class WatchedDict(dict[str, Any]):
 
 
 for _kind, _names in (
-    (WatchedList, "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__"),
-    (WatchedDict, "update pop popitem clear setdefault __setitem__ __delitem__ __ior__"),
+    (TrackedList, "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__"),
+    (TrackedDict, "update pop popitem clear setdefault __setitem__ __delitem__ __ior__"),
 ):
     for _name in _names.split():
-        setattr(_kind, _name, _telling(getattr(_kind.__mro__[1], _name)))
+        setattr(_kind, _name, _notifying(getattr(_kind.__mro__[1], _name)))
 
 
-class WatchedFunctions(WatchedDict):
-    """The function map of an enforcer. What stock Casbin writes into it at each request is no change."""
+class TrackedFunctions(TrackedDict):
+    """The function map of an enforcer. What stock Casbin writes into it at each request does not count as a change."""
 
     roles: frozenset[str] = frozenset()
 
@@ -121,8 +121,8 @@ class WatchedFunctions(WatchedDict):
             super().update(*args, **functions)
 
 
-class WatchedAssertion(Assertion):  # type: ignore[misc]  # casbin has no types
-    """One line of a Casbin model; tells when an attribute is set, and watches its policy and its tokens."""
+class TrackedAssertion(Assertion):  # type: ignore[misc]  # casbin has no types
+    """One line of a Casbin model; notifies when an attribute is set, and tracks its policy and its tokens."""
 
     listeners: Listeners
 
@@ -130,7 +130,7 @@ class WatchedAssertion(Assertion):  # type: ignore[misc]  # casbin has no types
         if self.__dict__.get(name, self) is value:
             return  # casbin sets the role manager anew at each link
         if name in _LISTS and type(value) is list and self.key[:1] in _LISTED:
-            value = _watched(WatchedList, value, self.listeners)
+            value = _tracked(TrackedList, value, self.listeners)
         object.__setattr__(self, name, value)
         self.listeners.touch()
 
@@ -138,48 +138,48 @@ class WatchedAssertion(Assertion):  # type: ignore[misc]  # casbin has no types
         return Assertion, (), {name: value for name, value in self.__dict__.items() if name != "listeners"}
 
 
-def watch_model(model: Any, cell: Cell) -> str:
-    """Have `cell` touched whenever `model` changes. Says why not, when the model is not made of Casbin's own parts."""
+def track_model(model: Any, slot: Slot) -> str:
+    """Have `slot` touched whenever `model` changes. Returns why not, when the model is not made of Casbin's own parts."""
     if type(model) is not Model:
         return f"the model is a {type(model).__name__}"
     sections = model.model
-    listeners = sections.listeners if isinstance(sections, WatchedDict) else Listeners()
-    listeners.add(cell)
+    listeners = sections.listeners if isinstance(sections, TrackedDict) else Listeners()
+    listeners.add(slot)
     for name, section in list(sections.items()):
         for assertion in section.values():
-            if type(assertion) not in (Assertion, WatchedAssertion):
+            if type(assertion) not in (Assertion, TrackedAssertion):
                 return f"the model has a {type(assertion).__name__}"
-            _watch_assertion(assertion, listeners)
-        if not isinstance(section, WatchedDict):
-            dict.__setitem__(sections, name, _watched(WatchedDict, section, listeners))
-    if not isinstance(sections, WatchedDict):
-        model.model = _watched(WatchedDict, sections, listeners)
+            _track_assertion(assertion, listeners)
+        if not isinstance(section, TrackedDict):
+            dict.__setitem__(sections, name, _tracked(TrackedDict, section, listeners))
+    if not isinstance(sections, TrackedDict):
+        model.model = _tracked(TrackedDict, sections, listeners)
     return ""
 
 
-def watch_functions(functions: Any, cell: Cell) -> str:
-    """Have `cell` touched whenever a matcher function is added or replaced. Says why not, when it cannot."""
+def track_functions(functions: Any, slot: Slot) -> str:
+    """Have `slot` touched whenever a matcher function is added or replaced. Returns why not, when it cannot."""
     if type(functions) is not FunctionMap:
         return f"the functions are a {type(functions).__name__}"
-    if not isinstance(functions.fm, WatchedFunctions):
-        functions.fm = _watched(WatchedFunctions, functions.fm, Listeners())
-    functions.fm.listeners.add(cell)
+    if not isinstance(functions.fm, TrackedFunctions):
+        functions.fm = _tracked(TrackedFunctions, functions.fm, Listeners())
+    functions.fm.listeners.add(slot)
     return ""
 
 
-def _watch_assertion(assertion: Any, listeners: Listeners) -> None:
-    if type(assertion) is WatchedAssertion and assertion.__dict__.get("listeners") is listeners:
+def _track_assertion(assertion: Any, listeners: Listeners) -> None:
+    if type(assertion) is TrackedAssertion and assertion.__dict__.get("listeners") is listeners:
         return
     assertion.__dict__["listeners"] = listeners
-    assertion.__class__ = WatchedAssertion
+    assertion.__class__ = TrackedAssertion
     if assertion.key[:1] in _LISTED:
         for name in _LISTS:
             value = assertion.__dict__[name]
-            if isinstance(value, list) and type(value) in (list, WatchedList):
-                assertion.__dict__[name] = _watched(WatchedList, value, listeners)
+            if isinstance(value, list) and type(value) in (list, TrackedList):
+                assertion.__dict__[name] = _tracked(TrackedList, value, listeners)
 
 
-def _watched(kind: type[Any], value: Any, listeners: Listeners) -> Any:
+def _tracked(kind: type[Any], value: Any, listeners: Listeners) -> Any:
     result = kind(value)
     result.listeners = listeners
     return result
