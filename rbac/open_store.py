@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from rbac.clock import Clock
 from rbac.database import schema
 from rbac.database import tables as t
+from rbac.database.columns import comparable
 from rbac.database.engine import reading, waiting
 from rbac.database.watch.listener import MAX_STALENESS, POLL, Bus, Following
 from rbac.database.watch.wal_index import watch
@@ -97,7 +98,7 @@ class Context:
     def token(self, organization: str, revision: int) -> str:
         """A revision with the hash that seals it; raises StoreError when it has not been reached."""
         with waiting(self.engine, self._patience), self.reading() as connection:
-            query = select(t.audit.c.hash).where(t.audit.c.organization == organization, t.audit.c.revision == t.comparable(revision))
+            query = select(t.audit.c.hash).where(t.audit.c.organization == organization, t.audit.c.revision == comparable(revision))
             found = connection.execute(query).scalar_one_or_none()
         if found is None:
             raise StoreError(f"revision {revision} of {organization} has not been reached")

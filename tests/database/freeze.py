@@ -1,4 +1,4 @@
-"""The SQL that today's tables are, one statement a paragraph: how the frozen SQL of a first revision is written.
+"""The SQL that today's tables and triggers are, one statement a paragraph: how the frozen SQL of a first revision is written.
 
 Run as a program it rewrites revision 0001: only until the first release, after that a revision of its own is due.
 """
@@ -12,6 +12,7 @@ from sqlalchemy import create_mock_engine
 
 import rbac.database
 from rbac.database.tables import metadata
+from rbac.database.triggers import STATEMENTS
 
 VERSIONS = Path(rbac.database.__file__).parent / "migrations" / "versions"
 DIALECTS = {"sqlite": "sqlite://", "postgresql": "postgresql+psycopg://"}
@@ -27,7 +28,7 @@ def statements(dialect: str) -> list[str]:
 
     engine = create_mock_engine(DIALECTS[dialect], keep)
     metadata.create_all(engine, checkfirst=False)
-    return found
+    return [*found, *STATEMENTS[dialect]]
 
 
 def frozen(dialect: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 from rbac.database import schema
 from rbac.database.engine import changing, is_sqlite, open_engine, reading
 from rbac.database.tables import metadata
+from rbac.database.triggers import STATEMENTS
 from rbac.errors import Refused, StoreError
 
 _CATALOG = (
@@ -48,6 +49,8 @@ def test_a_migrated_schema_is_what_the_tables_say_triggers_and_view_included(eng
         Path(str(empty.url.database)).touch()
     with changing(empty) as connection:
         metadata.create_all(connection)
+        for statement in STATEMENTS[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
         fresh = described(connection)
 
     with reading(engine) as connection:

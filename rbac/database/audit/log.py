@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from rbac.database.chain import canonical
-from rbac.database.tables import KINDS, audit, audit_change, comparable
+from rbac.database.columns import comparable
+from rbac.database.tables import KINDS, audit, audit_change
 from rbac.errors import UnknownName
 from rbac.names import nearest, parse_id
 from rbac.vocabulary import Change

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from rbac.database import tables
+from rbac.database.columns import comparable
 from rbac.database.engine import changing
 from rbac.errors import Refused
 from rbac.names import parse_id
@@ -91,8 +92,8 @@ def refusals(
     c = tables.refusal.c
     conditions = [
         c.organization == organization,
-        *([c.at >= tables.comparable(since)] if since is not None else []),
-        *([c.at < tables.comparable(until)] if until is not None else []),
+        *([c.at >= comparable(since)] if since is not None else []),
+        *([c.at < comparable(until)] if until is not None else []),
         *([c.actor == parse_id(actor, "actor")] if actor is not None else []),
     ]
     query = select(c.organization, c.at, c.actor, c.operation, c.reason).where(*conditions)
