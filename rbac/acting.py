@@ -24,7 +24,7 @@ from rbac.database import tables as t
 from rbac.database.audit.refusals import Attempt, recorded
 from rbac.database.unit_of_work import writing
 from rbac.errors import Conflict, Refused, UnknownName
-from rbac.names import parse_domain, parse_id, parse_permission, parse_role
+from rbac.names import parse_domain, parse_id, parse_permission, parse_role, quoted
 from rbac.open_store import Context
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Until
@@ -348,7 +348,7 @@ class _Block:
 def transfer_ownership(context: Context, organization: str, *, to: str, ticket: str, operator: str) -> Revision:
     """Make `to` the Owner of an organization, as an operator with a ticket; returns the revision."""
     if not ticket or plain(ticket, 255) != ticket:
-        raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {ticket!r}")
+        raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {quoted(ticket)}")
     engine, actor, now, operation = context.ready(), parse_id(operator, "operator"), context.clock(), "transfer_ownership"
     with (
         recorded(engine, organization, actor=actor, operation=f"{operation} {to} {ticket}", at=now),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from rbac.errors import StoreError, UnknownName
+from rbac.names import quoted
 
 Clock = Callable[[], int]
 """Gives the present instant; tests and replays inject their own."""
@@ -43,8 +44,8 @@ def parse_instant(text: str | datetime) -> int:
     """The instant written as ISO 8601 with a zone (`Z` or an offset); raises UnknownName."""
     try:
         moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
-    except ValueError:
-        raise UnknownName(f"{text!r} is no instant: write it as 2027-01-31T12:00:00Z") from None
+    except (TypeError, ValueError):
+        raise UnknownName(f"{quoted(text)} is no instant: write it as 2027-01-31T12:00:00Z") from None
     if moment.tzinfo is None:
         raise UnknownName(f"{text!s} has no time zone: write it as 2027-01-31T12:00:00Z")
     instant = (moment - _EPOCH) // _MICROSECOND

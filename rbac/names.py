@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -19,13 +20,25 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 """What a user, organization, workspace, project or task may be called; case counts."""
 
 
+_LONGEST = 150
+"""How many characters of a name are compared and repeated: a few more than a name may have."""
+
+_QUOTED = reprlib.Repr()
+_QUOTED.maxstring = _QUOTED.maxother = _LONGEST
+
+
+def quoted(value: object) -> str:
+    """A value as an error repeats it: in quotes, and of a long one both ends."""
+    return _QUOTED.repr(value)
+
+
 def parse_id(text: str, what: str) -> str:
     """`text` itself when it can be the id of `what` (a user, a project ...); raises UnknownName."""
     if isinstance(text, str) and ID.fullmatch(text):
         return text
     article = "an" if what[0] in "aeio" else "a"
     rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
-    raise UnknownName(f"{text!r} cannot be the id of {article} {what}: {rule}")
+    raise UnknownName(f"{quoted(text)} cannot be the id of {article} {what}: {rule}")
 
 
 def parse_domain(text: str | Domain) -> Domain:
@@ -34,10 +47,10 @@ def parse_domain(text: str | Domain) -> Domain:
         return text
     if text == Kind.ORGANIZATION:
         return ORGANIZATION
-    kind, colon, name = text.partition(":") if isinstance(text, str) else ("", "", "")
+    kind, colon, name = text.partition(":") if isinstance(text, str) and len(text) <= _LONGEST else ("", "", "")
     if colon and kind in (Kind.WORKSPACE, Kind.PROJECT):
         return Domain(Kind(kind), parse_id(name, kind))
-    raise UnknownName(f"{text!r} is no domain: write organization, workspace:ID or project:ID")
+    raise UnknownName(f"{quoted(text)} is no domain: write organization, workspace:ID or project:ID")
 
 
 def parse_role(text: str) -> Role:
@@ -47,7 +60,10 @@ def parse_role(text: str) -> Role:
 
 def parse_permission(text: str) -> Permission:
     """The permission of that name; raises UnknownName with the nearest one."""
-    return PERMISSIONS.get(text) or _member(Permission, text, "permission")
+    try:
+        return PERMISSIONS[text]
+    except (KeyError, TypeError):  # a TypeError of what cannot be a key of a dictionary
+        return _member(Permission, text, "permission")
 
 
 def parse_via(text: str) -> Via:
@@ -56,13 +72,15 @@ def parse_via(text: str) -> Via:
 
 
 def _member(names: type[_Names], text: str, what: str) -> _Names:
-    found = names.named(text)
+    found = names.named(text) if isinstance(text, str) else None
     if found is None:
-        raise UnknownName(f"unknown {what} {text!r}{nearest(text, names) or ': one of ' + ', '.join(names)}")
+        raise UnknownName(f"unknown {what} {quoted(text)}{nearest(text, names) or ': one of ' + ', '.join(names)}")
     return found
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """`: did you mean 'x'?` for the nearest of `names`, or nothing when none is near."""
-    found = difflib.get_close_matches(str(name), [str(each) for each in names], n=1, cutoff=0.6)
+    """`: did you mean 'x'?` for the nearest of `names`, or nothing when none is near; to a very long name none is."""
+    if not isinstance(name, str) or len(name) > _LONGEST:
+        return ""
+    found = difflib.get_close_matches(name, [str(each)[:_LONGEST] for each in names], n=1, cutoff=0.6)
     return f": did you mean {found[0]!r}?" if found else ""

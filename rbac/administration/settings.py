@@ -11,7 +11,7 @@ from rbac.administration.authority import Authority
 from rbac.database.changes import write
 from rbac.database.stored_facts import project_value
 from rbac.errors import Refused, UnknownName
-from rbac.names import nearest, parse_role
+from rbac.names import nearest, parse_role, quoted
 from rbac.vocabulary import WORKERS, Distribution, Domain, Kind, Permission, Role
 
 ORGANIZATION_SETTINGS = {
@@ -86,7 +86,7 @@ def parse_settings(kind: Kind, given: Mapping[str, Any]) -> dict[str, Value]:
     for name in given:
         if name not in known:
             one_of = f": one of {', '.join(known)}" if known else ""
-            raise UnknownName(f"{kind} has no setting {name!r}{nearest(name, known) or one_of}")
+            raise UnknownName(f"{kind} has no setting {quoted(name)}{nearest(name, known) or one_of}")
     return {name: _parse(name, value) for name, value in given.items()}
 
 
@@ -101,7 +101,7 @@ def _parse(name: str, value: Any) -> Value:
     if name == "distribution":
         distribution = Distribution.named(value)
         if distribution is None:
-            raise UnknownName(f"distribution is automatic or manual, not {value!r}")
+            raise UnknownName(f"distribution is automatic or manual, not {quoted(value)}")
         return distribution
     if name == "show_data_manager_to":
         names = list(filter(None, value.split(","))) if isinstance(value, str) else value
@@ -109,9 +109,9 @@ def _parse(name: str, value: Any) -> Value:
         if roles is None or not roles <= WORKERS:
             raise UnknownName("show_data_manager_to names annotator, reviewer or both: the others see it always")
         return roles
-    switch = _SWITCH.get(str(value).lower())
+    switch = _SWITCH.get(str(value)[:6].lower()) if isinstance(value, str | bool) else None
     if switch is None:
-        raise UnknownName(f"{name} is true or false, not {value!r}")
+        raise UnknownName(f"{name} is true or false, not {quoted(value)}")
     return switch
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from rbac.clock import parse_instant
 from rbac.errors import StateError, UnknownName
-from rbac.names import nearest, parse_id, parse_permission, parse_role
+from rbac.names import nearest, parse_id, parse_permission, parse_role, quoted
 from rbac.statefile.shape import (
     MemberState,
     OrganizationState,
@@ -20,10 +20,10 @@ from rbac.statefile.shape import (
     StateFile,
     TaskState,
     WorkspaceState,
+    both_ends,
     in_full,
     members_of,
 )
-from rbac.text import plain
 from rbac.vocabulary import WORKERS, Distribution, PauseReason, Role, State
 
 
@@ -68,7 +68,7 @@ class _Checker:
             self._wrong(f"{user} is the Owner and not listed again", where)
         state = State.named(member.state)
         if state is None:
-            self._wrong(f"unknown state {member.state!r}{nearest(member.state, State)}", f"{where}.state")
+            self._wrong(f"unknown state {quoted(member.state)}{nearest(member.state, State)}", f"{where}.state")
         if member.role is not None and self._parsed(parse_role, member.role, where) is Role.OWNER:
             self._wrong("there is one Owner, named by owner: above", where)
         if state is State.INVITED and member.role is not None:
@@ -92,7 +92,7 @@ class _Checker:
         if personal and project.published:
             self._wrong("a project in a personal workspace cannot be published", f"{path}.published")
         if Distribution.named(project.distribution) is None:
-            self._wrong(f"is automatic or manual, not {project.distribution!r}", f"{path}.distribution")
+            self._wrong(f"is automatic or manual, not {quoted(project.distribution)}", f"{path}.distribution")
         for role in project.show_data_manager_to:
             self._worker(role, f"{path}.show_data_manager_to")
         self._unique(project.show_data_manager_to, f"{path}.show_data_manager_to")
@@ -121,7 +121,7 @@ class _Checker:
     def _pause(self, user: str, pause: Pause, path: str) -> None:
         self._belongs(user, path)
         if PauseReason.named(pause.reason) is None:
-            self._wrong(f"unknown reason {pause.reason!r}: one of {', '.join(PauseReason)}", path)
+            self._wrong(f"unknown reason {quoted(pause.reason)}: one of {', '.join(PauseReason)}", path)
         self._instant(pause.until, path)
 
     def _task(self, task: str, assigned: TaskState, path: str) -> None:
@@ -136,7 +136,7 @@ class _Checker:
         """A member of the organization in any state but invited: whom a membership, a role, a pause or a task can name."""
         state = self._members.get(user)
         if state is None:
-            self._wrong(f"{user!r} is no member of the organization{nearest(user, self._members)}", path)
+            self._wrong(f"{quoted(user)} is no member of the organization{nearest(user, self._members)}", path)
         if state is State.INVITED:
             self._wrong(f"{user} is only invited and belongs to nothing yet", path)
 
@@ -176,4 +176,4 @@ class _Checker:
             self._wrong(str(error), path)
 
     def _wrong(self, message: str, path: str) -> NoReturn:
-        raise StateError(message, file=self._file, path=plain(path))
+        raise StateError(message, file=self._file, path=both_ends(path))

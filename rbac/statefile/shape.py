@@ -18,6 +18,8 @@ from rbac.documents import DocumentError, convert, parse_json, parse_yaml, write
 from rbac.errors import StateError
 from rbac.text import plain
 
+_SHOWN = 400  # characters of a path or sentence
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -153,15 +155,20 @@ def members_of(domain: WorkspaceState | ProjectState) -> Iterator[tuple[str, dat
         yield from ((user, ends.until if ends else None) for user, ends in listed.items())
 
 
+def both_ends(text: str) -> str:
+    """A path or sentence as an error has it: printable, and of a very long one both ends."""
+    return plain(text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}")
+
+
 def _convert(data: Any, file: str) -> StateFile:
     try:
         return convert(data, StateFile)
     except DocumentError as error:
-        message = error.message
+        message = both_ends(error.message)
         hint = ": quote it" if "expected `str" in message and "got `str" not in message else ""
         if "RFC3339" in message:
             message = "expected an instant, as in 2027-01-31T12:00:00Z"
-        raise StateError(f"{message}{hint}", file=file, path=plain(_named(data, error.path))) from None
+        raise StateError(f"{message}{hint}", file=file, path=both_ends(_named(data, error.path))) from None
 
 
 _VALUES: dict[str, Any] = {
