@@ -23,7 +23,7 @@ LONG = "x" * 300
 USAGE = [
     ("check 'm x' data:export project:p1", "'m x' cannot be the id of a user"),
     ("check 'mallory, owner, acme' data:export project:p1", "'mallory, owner, acme' cannot be the id of a user"),
-    (f"check {LONG} data:export project:p1", f"'{LONG}' cannot be the id of a user"),
+    (f"check {LONG} data:export project:p1", f"'{'x' * 72}...{'x' * 73}' cannot be the id of a user"),
     ("check max data:exprt project:p1", "unknown permission 'data:exprt': did you mean 'data:export'?"),
     ("check max export project:p1", "unknown permission 'export'"),
     ("check max data:export organization", "data:export is asked in project, not in organization"),
@@ -54,7 +54,7 @@ USAGE = [
     ("audit --since 0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00+23:59 is outside the years 1 to 9999 of UTC"),
     ("check max data:export project:p1 --as-of 0001-01-01T00:00:00+00:01", "0001-01-01T00:00:00+00:01 is outside the years"),
     (f"check max data:export project:p1 --as-of {'9' * 40}", f"acme has no revision {'9' * 40}"),
-    (f"check max data:export project:p1 --as-of {'9' * 5000}", f"'{'9' * 5000}' is no instant"),
+    (f"check max data:export project:p1 --as-of {'9' * 5000}", f"'{'9' * 72}...{'9' * 73}' is no instant"),
     (f"check max data:export project:p1 --at-least {'9' * 5000}", "invalid value for '--at-least'"),
     ("revoke andy --as max", "missing option '--on'"),
     ("assign andy t2 project:p2 --as max", "say what for: --annotator or --reviewer"),
