@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import click
 
+from rbac.cli import output
 from rbac.errors import Conflict, Denied, PolicyError, RBACError, Refused, Stale, StateError, StoreError, UnknownName
 
 NO = 1
@@ -96,10 +97,11 @@ def _told(run: Callable[[], None]) -> int:
 
 
 def say(error: Exception, code: int) -> int:
-    """Print the sentence of an error on stderr; the code, for the caller to exit with."""
-    text = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in sentence(error))
+    """Print an error on stderr, a line for each problem of a policy; the code, for the caller to exit with."""
+    first, *more = [str(each) for each in error.problems] if isinstance(error, PolicyError) else [sentence(error)]
     with suppress(OSError):
-        click.echo(f"rbac: {text}", err=True)
+        for line in (f"rbac: {first}", *more):
+            output.line(line, err=True)
     return code
 
 

@@ -101,7 +101,7 @@ def _print_head(session: Session, head: Head, file: str) -> None:
     if session.json:
         output.as_json(asdict(head))
     else:
-        click.echo(str(head))
+        output.line(str(head))
 
 
 def _verify(session: Session, organization: Organization, heads: list[Head]) -> None:
@@ -111,10 +111,10 @@ def _verify(session: Session, organization: Organization, heads: list[Head]) -> 
         output.as_json({"whole": bool(found), **{name: getattr(found, name) for name in names}})
     elif found:
         kept = f", kept heads found: {found.pinned}" if heads else ""
-        click.echo(f"{found.organization} is whole: {found.changes} changes in {found.revision} revisions, head {found.head}{kept}")
+        output.line(f"{found.organization} is whole: {found.changes} changes in {found.revision} revisions, head {found.head}{kept}")
     else:
         for problem in found.problems:
-            click.echo(plain(f"{found.organization}: {problem}"))
+            output.line(plain(f"{found.organization}: {problem}"))
     if not found:
         click.get_current_context().exit(NO)
 
@@ -131,7 +131,7 @@ def _show_refusal(session: Session, each: Refusal) -> None:
     if session.json:
         output.as_json({**asdict(each), "at": write_instant(each.at)})
     else:
-        click.echo(plain(f"{write_instant(each.at)}  {each.actor}: {each.operation}: {each.reason}"))
+        output.line(plain(f"{write_instant(each.at)}  {each.actor}: {each.operation}: {each.reason}"))
 
 
 def _show(session: Session, entry: Entry) -> None:
@@ -139,9 +139,9 @@ def _show(session: Session, entry: Entry) -> None:
         output.as_json(_data(entry))
         return
     ticket = f", ticket {entry.ticket}" if entry.ticket else ""
-    click.echo(plain(f"{entry.revision}  {write_instant(entry.at)}  {entry.actor} ({entry.actor_kind}): {entry.operation}{ticket}"))
+    output.line(plain(f"{entry.revision}  {write_instant(entry.at)}  {entry.actor} ({entry.actor_kind}): {entry.operation}{ticket}"))
     for change in entry.changes:
-        click.echo(f"   {plain(str(change))}")
+        output.line(f"   {plain(str(change))}")
 
 
 def _data(entry: Entry) -> dict[str, Any]:

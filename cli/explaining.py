@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from rbac.cli import output
 from rbac.policy.conditions import ALWAYS, CONDITIONS
 from rbac.snapshot.records import ProjectRecord, in_force
@@ -21,10 +19,10 @@ def show(looked: Looked, file: str) -> None:
     """The role in force, then every line, the denials first."""
     role = role_in_force(looked.known)
     if role:
-        click.echo(f"\n{looked.request.user} is {role}\n")
+        output.text(f"\n{looked.request.user} is {role}\n\n")
     output.table(("line", "effect", "condition", "value", "footnote"), _rows(looked, file))
     if looked.api is not None:
-        click.echo("\nthrough the API it takes api:access as well:\n")
+        output.text("\nthrough the API it takes api:access as well:\n\n")
         output.table(("line", "effect", "condition", "value", "footnote"), _rows(looked.api, file))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rbac.cli import complete, output, past
+from rbac.cli import complete, options, output
 from rbac.cli.commands import command
 from rbac.cli.errors import No
 from rbac.cli.session import Session, current
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @command("rbac roles andy", "rbac roles rita --json", "rbac roles andy --as-of 1")
 @click.argument("user", shell_complete=complete.users)
-@past.as_of
+@options.as_of
 @current
 def roles(session: Session, user: str, moment: str | None) -> None:
     """Where USER belongs, with which role, until when.
@@ -29,25 +29,25 @@ def roles(session: Session, user: str, moment: str | None) -> None:
     Lists the organization and each domain USER is a member of, created, or reaches through its workspace, with the
     role in force there, project roles and pauses.
     """
-    then = None if moment is None else past.then(session.existing(), moment)
+    then = None if moment is None else options.past(session.existing(), moment)
     organization = then or session.existing()
     member, found = organization.member(user), organization.standings(user)
     if member is None:
         raise No(f"{user} {'is' if then is None else 'was'} no member of {organization.id}")
     if session.json:
         domains = [_standing_data(each) for each in found]
-        when = {} if then is None else past.as_data(then)
+        when = {} if then is None else options.past_data(then)
         output.as_json({"user": user, "state": member.state, "role": member.role, "domains": domains, **when})
     else:
-        click.echo(f"{user} is {member.state} in {organization.id}" + (f", {member.role}" if member.role else ""))
+        output.line(f"{user} is {member.state} in {organization.id}" + (f", {member.role}" if member.role else ""))
         output.table(("domain", "role in force", "member", "until", "note"), map(_standing_row, found))
         if then is not None:
-            past.show(then)
+            options.show_past(then)
 
 
 @command("rbac members project:p1", "rbac members organization --json", "rbac members project:p1 --as-of 1")
 @click.argument("domain", shell_complete=complete.domains)
-@past.as_of
+@options.as_of
 @current
 def members(session: Session, domain: str, moment: str | None) -> None:
     """Who is in DOMAIN, with which role, until when.
@@ -55,18 +55,18 @@ def members(session: Session, domain: str, moment: str | None) -> None:
     Shows the role in force there, whether the membership is direct or inherited from the workspace, and who is paused.
     With --json one object a line.
     """
-    then, where = None if moment is None else past.then(session.existing(), moment), parse_domain(domain)
+    then, where = None if moment is None else options.past(session.existing(), moment), parse_domain(domain)
     organization = then or session.existing()
     if organization.owner is None or organization.role_of(organization.owner, where) is None:
         raise No(f"there {'is' if then is None else 'was'} no {where} in {organization.id}")
     if session.json:
         for each in organization.members(where):
-            output.as_json({**_membership_data(each, where), **({} if then is None else past.as_data(then))})
+            output.as_json({**_membership_data(each, where), **({} if then is None else options.past_data(then))})
     else:
         columns = ("user", "role in force", "member", "until", "note")
         output.table(columns, (_membership_row(each) for each in organization.members(where)))
         if then is not None:
-            past.show(then)
+            options.show_past(then)
 
 
 def _standing_row(each: Standing) -> tuple[str, ...]:

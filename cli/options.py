@@ -1,4 +1,4 @@
-"""Who makes a change, and what a change prints: shared by people.py and places.py."""
+"""Options that several commands have: who makes a change (`--as`), when it ends (`--until`), and of when an answer is (`--as-of`)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ import click
 
 from rbac.cli import complete, output
 from rbac.cli.session import Session
+from rbac.clock import write_instant
 
 if TYPE_CHECKING:
     from rbac.acting import Acting
+    from rbac.organization import Organization
+    from rbac.past import Past
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_DIGITS = 100  # of a number that can still be said to be none of the revisions
 
 by: Callable[[_Function], _Function] = click.option(
     "--as", "actor", metavar="ACTOR", help="The member who makes the change; RBAC_ACTOR.", shell_complete=complete.users
 )
 until: Callable[[_Function], _Function] = click.option("--until", metavar="INSTANT", help="When it ends, as in 2027-01-31T12:00:00Z.")
+as_of: Callable[[_Function], _Function] = click.option(
+    "--as-of", "moment", metavar="REVISION|TIME", help="As it was at that revision, or at that instant (2027-01-31T12:00:00Z)."
+)
 
 
 def acting(session: Session, actor: str | None) -> Acting:
@@ -35,4 +43,26 @@ def changed(session: Session, revision: int) -> None:
     if session.json:
         output.as_json({"revision": revision})
     else:
-        click.echo(f"revision {revision}")
+        output.line(f"revision {revision}")
+
+
+def past(organization: Organization, moment: str) -> Past:
+    """The organization at the moment that --as-of names: digits are a revision, everything else is an instant."""
+    number = moment.isascii() and moment.isdigit() and len(moment) < _DIGITS
+    return organization.as_of(int(moment) if number else moment)
+
+
+def show_past(past: Past, session: Session | None = None) -> None:
+    """Print of when the answer above is; with the session of a decision also by which policy it was made."""
+    policy = "" if session is None else f", decided by {'' if session.policy else 'the present '}{past.policy.file}"
+    output.line(f"as of revision {past.revision}, {write_instant(past.at)}{policy}")
+
+
+def past_data(past: Past) -> dict[str, Any]:
+    """Of when an answer is, for JSON."""
+    return {"revision": past.revision, "as_of": write_instant(past.at)}
+
+
+def policy_data(past: Past) -> dict[str, Any]:
+    """By which policy an answer of then was made, for JSON."""
+    return {"policy": {"file": past.policy.file, "sha256": past.policy.digest}}

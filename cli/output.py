@@ -1,6 +1,6 @@
-"""How answers look: rich tables in a terminal, plain text everywhere else, JSON when asked.
+"""How answers are printed: rich tables in a terminal, plain text everywhere else, JSON when asked.
 
-Its one rule: what is printed is text, never markup; a ticket called `[bold]` is printed as that.
+What is printed is text, never markup, and no value of the store can end its line or drive the terminal.
 """
 
 from __future__ import annotations
@@ -9,21 +9,33 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from rbac.clock import write_instant
+from rbac.reports.tables import aligned
 from rbac.snapshot.records import Until
+from rbac.text import visible
 
 _AT_ONCE = 1000  # rows laid out together; longer tables are streamed
 
 
 def fancy() -> bool:
-    """Whether somebody looks at a terminal and minds no colours."""
+    """Whether somebody looks at a terminal and has not turned colours off."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def line(text: str, *, err: bool = False) -> None:
+    """One line of text, whatever is in it."""
+    click.echo(visible(text), err=err)
+
+
+def text(lines: str, *, err: bool = False) -> None:
+    """Lines that end in a line break, whatever is in them."""
+    click.echo("\n".join(map(visible, lines.split("\n"))), nl=False, err=err)
 
 
 def as_json(value: Any) -> None:
@@ -50,28 +62,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    for line in aligned([[column.upper() for column in columns], *rows]):
-        click.echo(line)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for each in aligned([[column.upper() for column in columns], *rows]):
+        click.echo(each)
 
 
 def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(*columns)
+    drawn = Table(*columns)
     for row in rows:
-        shown.add_row(*map(Text, row))
-    show(shown)
+        drawn.add_row(*(Text(visible(cell)) for cell in row))
+    draw(drawn)
 
 
-def show(renderable: Any) -> None:
+def draw(renderable: Any) -> None:
     """Something of rich's, on a terminal."""
     from rich.console import Console
 

@@ -78,7 +78,7 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
     after = other.policy()
     changes = compare(before, after)
     report = DiffReport(changes, acknowledged(one, other), _affected(session, before, after, changes) if session.db else None)
-    click.echo(render_diff(report, Format("json" if session.json else form)), nl=False)
+    output.text(render_diff(report, Format("json" if session.json else form)))
     _exit(bool(report.diff.changes) if fail_on == "any" else fail_on == "wider" and bool(report.unacknowledged))
 
 
@@ -98,9 +98,9 @@ def _lint_alone(data: bytes, name: str) -> None:
 
     click.echo("OLD does not load, so nothing can be compared. NEW by itself:", err=True)
     try:
-        click.echo(render(look(data, name), Format.TEXT, title="Policy lint"), nl=False, err=True)
+        output.text(render(look(data, name), Format.TEXT, title="Policy lint"), err=True)
     except PolicyError as other:
-        click.echo(str(other), err=True)
+        output.text(f"{other}\n", err=True)
 
 
 @command("rbac policy lint", "rbac policy lint policy.csv --fix", under=policy)
@@ -151,7 +151,7 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
             output.as_json({"file": str(path), "laid_out": formatted == text, "written": formatted != text and not check})
         else:
             done = "would be reformatted" if check else "reformatted"
-            click.echo(f"{path}: {done if formatted != text else 'already laid out'}")
+            output.line(f"{path}: {done if formatted != text else 'already laid out'}")
         changed = changed or formatted != text
     _exit(check and changed)
 
@@ -257,7 +257,7 @@ def _report(session: Session, report: Report, form: str, *, title: str) -> None:
 def _print(session: Session, report: Report, form: str, *, title: str) -> None:
     from rbac.review.findings import Format, render
 
-    click.echo(render(report, Format("json" if session.json else form), title=title), nl=False)
+    output.text(render(report, Format("json" if session.json else form), title=title))
 
 
 def _write(path: Path, text: str) -> None:

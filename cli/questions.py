@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rbac.cli import complete, explaining, output, past, tables
+from rbac.cli import complete, explaining, options, output
 from rbac.cli.commands import command
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
 from rbac.cli.session import Session, current
 from rbac.errors import UnknownName
-from rbac.vocabulary import Decision, Via
+from rbac.policy.reader import read_policy
+from rbac.reports import reach, tables
+from rbac.vocabulary import Decision, Permission, Role, Via
 
 if TYPE_CHECKING:
+    from rbac.decisions.evaluate import Permissions
     from rbac.organization import Organization
     from rbac.past import Past
+    from rbac.reports.matrix import Matrix
 
 _Function = Callable[..., Any]
 
@@ -65,7 +70,7 @@ def _all(*parts: _Function) -> _Function:
     "rbac check max data:export project:p1 --as-of 1",
     "rbac check --from requests.jsonl",
 )
-@_all(*_question(required=False), *_DETAILS, past.as_of)
+@_all(*_question(required=False), *_DETAILS, options.as_of)
 @click.option(
     "--from", "file", metavar="FILE", help="Answer request lines, one JSON object each; - is stdin.", shell_complete=complete.files
 )
@@ -91,9 +96,9 @@ def check(
     if session.json:
         output.as_json({**asdict(decision), **_when(then)})
     else:
-        click.echo(f"{'yes' if decision else 'no'}: {decision.reason}")
+        output.line(f"{'yes' if decision else 'no'}: {decision.reason}")
         if then is not None:
-            past.show(then, session)
+            options.show_past(then, session)
     return _exit(bool(decision))
 
 
@@ -126,11 +131,11 @@ def _then(session: Session, moment: str | None, details: dict[str, Any]) -> Past
         return None
     if "at_least" in details:
         raise click.UsageError("--as-of names the moment, --at-least has nothing to add")
-    return past.then(session.organization(), moment)
+    return options.past(session.organization(), moment)
 
 
 def _when(then: Past | None) -> dict[str, Any]:
-    return {} if then is None else {**past.as_data(then), **past.policy_data(then)}
+    return {} if then is None else {**options.past_data(then), **options.policy_data(then)}
 
 
 @command(
@@ -138,7 +143,7 @@ def _when(then: Past | None) -> dict[str, Any]:
     "rbac explain max project:delete project:p4 --json",
     "rbac explain max data:export project:p1 --as-of 1",
 )
-@_all(*_question(required=True), *_DETAILS, past.as_of)
+@_all(*_question(required=True), *_DETAILS, options.as_of)
 @current
 def explain(session: Session, /, user: str, permission: str, domain: str, moment: str | None, **details: Any) -> None:
     """The same answer with every line looked at.
@@ -152,9 +157,9 @@ def explain(session: Session, /, user: str, permission: str, domain: str, moment
     if session.json:
         output.as_json({**asdict(decision), **explaining.as_data(looked), **_when(then)})
     else:
-        click.echo(f"{'yes' if decision else 'no'}: {decision.reason}")
+        output.line(f"{'yes' if decision else 'no'}: {decision.reason}")
         if then is not None:
-            past.show(then, session)
+            options.show_past(then, session)
         explaining.show(looked, session.store().policy.file)
     _exit(bool(decision))
 
@@ -172,12 +177,12 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
     organization = session.organization()
     found = organization.permissions(user, domain, via=via)
     if session.json:
-        output.as_json(tables.permissions_data(found))
+        output.as_json(reach.as_data(found))
         _exit(bool(found.allowed or found.with_target))
     elif found.allowed or found.with_target:
-        output.table(("permission", "row of the page", ""), tables.permissions_rows(found))
+        output.table(("permission", "action", ""), reach.permission_rows(found))
     else:
-        raise No(tables.why_nothing(organization, found))
+        raise No(_why_nothing(organization, found))
 
 
 @command("rbac matrix", "rbac matrix --format markdown", "rbac matrix --format html", "rbac matrix --user andy")
@@ -185,17 +190,87 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
 @click.option("--format", "layout", type=click.Choice(["table", "markdown", "csv", "html"]), default="table", help="A table by default.")
 @current
 def matrix(session: Session, user: str | None, layout: str) -> None:
-    """The page's own table, derived from the policy.
+    """The published table, derived from the policy.
 
     26 rows, five roles, marks and footnotes; no store is asked. With --user: everything a member can do in every domain
     they can enter.
     """
     if user is None:
-        tables.show_matrix(session, layout)
+        _show_matrix(session, layout)
     elif layout == "html":
-        raise click.UsageError("the page is about roles: leave out --user, or take another --format")
+        raise click.UsageError("the HTML page is about roles: leave out --user, or take another --format")
     else:
-        tables.show_reach(session, user, layout)
+        _show_reach(session, user, layout)
+
+
+def _show_matrix(session: Session, layout: str) -> None:
+    """The table of the policy in use; no store is asked."""
+    from rbac.reports import matrix
+    from rbac.reports.html import html
+
+    policy = read_policy(session.policy)
+    table = matrix.matrix(policy)
+    if session.json:
+        output.as_json(matrix.as_data(table))
+    elif layout == "html":
+        output.text(html(policy))
+    elif layout != "table":
+        output.text(matrix.markdown(table) if layout == "markdown" else matrix.as_csv(table))
+    elif output.fancy():
+        _draw_matrix(table)
+    else:
+        output.text(matrix.text(table))
+
+
+def _draw_matrix(table: Matrix) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from rbac.reports.matrix import headed, shown
+
+    drawn = Table("Action", *(role.capitalize() for role in Role))
+    for row, first in headed(table):
+        if first:
+            drawn.add_section()
+            drawn.add_row(Text(row.row.heading, style="bold"))
+        drawn.add_row(Text(f"  {row.row.wording}"), *(Text(shown(cell)) for cell in row.cells.values()))
+    output.draw(drawn)
+    for mark, note in table.footnotes.items():
+        output.line(f"[{mark}] {note}")
+
+
+def _show_reach(session: Session, user: str, layout: str) -> None:
+    """What a member can do in every domain where they can do anything."""
+    organization = session.organization()
+    reached = reach.reach(organization, user)
+    first = next(reached, None)
+    if first is None:
+        raise No(_why_nothing(organization, organization.permissions(user)))
+    found = chain([first], reached)
+    if session.json:
+        for each in found:
+            output.as_json(reach.as_data(each))
+    elif layout == "table":
+        _show_domains(organization, found)
+    else:
+        write = tables.markdown if layout == "markdown" else tables.as_csv
+        for line in write(reach.COLUMNS, reach.rows(organization, found)):
+            output.line(line)
+
+
+def _show_domains(organization: Organization, found: Iterable[Permissions]) -> None:
+    for number, each in enumerate(found):
+        role = organization.role_of(each.user, each.domain)
+        output.text(("\n" if number else "") + f"{each.domain}: {each.user} is {role}\n")
+        for line in tables.aligned([(f"  {name}", action, note) for name, action, note in reach.permission_rows(each)]):
+            output.line(line)
+
+
+def _why_nothing(organization: Organization, found: Permissions) -> str:
+    """Why somebody can do nothing in a domain."""
+    first = next(permission for permission in Permission if permission.kind is found.domain.kind)
+    looked = organization.look(found.user, first, found.domain)[1]
+    return looked.known.reason or f"{found.user} can do nothing in {found.domain}"
 
 
 def _exit(answer: bool) -> None:

@@ -46,7 +46,7 @@ def init(session: Session, organization: str, owner: str, operator: str) -> None
     if session.json:
         output.as_json({"organization": organization, "revision": revision})
     else:
-        click.echo(f"{organization} is there and {owner} owns it, revision {revision}")
+        output.line(f"{organization} is there and {owner} owns it, revision {revision}")
 
 
 @command("rbac import acme.yaml --update", "rbac import acme.yaml --update --dry-run", name="import")
@@ -98,14 +98,14 @@ def doctor(session: Session) -> None:
         bus = {} if health.bus is None else {"bus": health.bus.state, "lag": health.bus.lag, "skew": health.skew}
         output.as_json({**named, **bus, "problems": problems})
     else:
-        click.echo(f"store {health.place}, schema {health.schema}")
+        output.line(f"store {health.place}, schema {health.schema}")
         for name, revision in health.organizations.items():
-            click.echo(f"{name} is at revision {revision}")
+            output.line(f"{name} is at revision {revision}")
         if health.bus is not None and health.bus.lag is not None and health.skew is not None:
-            click.echo(f"this node is {health.bus.state}, it heard {health.bus.lag:.1f} s ago; its clock is {health.skew:+.1f} s off")
+            output.line(f"this node is {health.bus.state}, it heard {health.bus.lag:.1f} s ago; its clock is {health.skew:+.1f} s off")
         for problem in problems:
-            click.echo(f"problem: {problem}")
-        click.echo(_counted(len(problems), "problem"))
+            output.line(f"problem: {problem}")
+        output.line(_counted(len(problems), "problem"))
     if problems:
         click.get_current_context().exit(NO)
 
@@ -125,7 +125,7 @@ def upgrade(session: Session) -> None:
     if session.json:
         output.as_json({"store": health.place, "schema": health.schema})
     else:
-        click.echo(f"store {health.place}, schema {health.schema}")
+        output.line(f"store {health.place}, schema {health.schema}")
 
 
 @command("rbac db restored", under=db)
@@ -139,7 +139,7 @@ def restored(session: Session) -> None:
     if session.json:
         output.as_json({"epoch": epoch})
     else:
-        click.echo(f"a new life of the store begins: {epoch}")
+        output.line(f"a new life of the store begins: {epoch}")
 
 
 @contextmanager
@@ -159,9 +159,9 @@ def _progress() -> Iterator[Callable[[int], None] | None]:
 
 def _show_imported(result: Imported, *, dry_run: bool) -> None:
     for step in result.steps:
-        click.echo(f"{result.organization}: {step}")
+        output.line(f"{result.organization}: {step}")
     what = f"new, {_counted(result.facts, 'fact')}" if result.created else _counted(result.facts, "change")
-    click.echo(f"{result.organization}: {what}, {'would be ' if dry_run else ''}revision {result.revision}")
+    output.line(f"{result.organization}: {what}, {'would be ' if dry_run else ''}revision {result.revision}")
 
 
 def _imported_data(result: Imported, *, dry_run: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -32,7 +32,11 @@ def make_engine(address: URL) -> Engine:
         raise StoreError("sqlite:///FILE takes no options: sqlite:///file:FILE?mode=ro&uri=true does")
     if not path or path == ":memory:":
         return _memory_engine(address)
+    if "\0" in unquote(path):
+        raise StoreError("the name of a file has no null character")
     if path.startswith("file:"):
+        if path in ("file:", "file::memory:") or "memory" in address.query.values() or "memdb" in address.query.values():
+            raise StoreError("a file: address in memory is another memory for every connection: write sqlite://")
         uri = path + ("?" + "&".join(f"{key}={value}" for key, value in address.query.items() if key != "uri") if address.query else "")
         return create_engine(address, creator=lambda: _connected(uri, uri=True), pool_size=16, max_overflow=-1)
     _check_file(Path(path))
@@ -66,7 +70,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     _check_file(path)
     if not os.path.exists(path):
         raise StoreError(missing(str(path)))
-    return _connected(f"file:{quote(str(path))}?mode=rw", uri=True)
+    return _connected(f"file:{quote(os.fsencode(path))}?mode=rw", uri=True)
 
 
 def missing(where: str) -> str:

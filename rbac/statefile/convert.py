@@ -24,6 +24,7 @@ from rbac.database.stored_facts import (
     project_value,
     workspace_value,
 )
+from rbac.errors import StoreError
 from rbac.statefile.shape import (
     Ends,
     MemberState,
@@ -53,22 +54,31 @@ def settings_of(state: OrganizationState) -> dict[str, bool]:
 
 
 def state_from(organization: str, owner: str, facts: Iterable[Fact]) -> OrganizationState:
-    """The organization of a state file that says these facts."""
+    """The organization of a state file that says these facts; raises StoreError for one that belongs to nothing that is there."""
     state = OrganizationState(id=organization, owner=owner)
     workspaces: dict[str, WorkspaceState] = {}
     projects: dict[str, ProjectState] = {}
     for fact in facts:
-        kind, _, name = fact.domain.partition(":")
-        if kind == "organization":
-            _add_to_organization(state, fact)
-        elif kind == "workspace":
-            _add_to_workspaces(workspaces, name, fact)
-        elif fact.kind == "project":
-            projects[name] = _add_project(workspaces, name, fact.value)
-        else:
-            _add_to_project(projects[name], fact)
+        try:
+            _add(state, workspaces, projects, fact)
+        except KeyError as error:
+            raise StoreError(
+                f"the store is damaged, restore a backup: {fact.kind} {fact.domain} belongs to {error}, which is not there"
+            ) from None
     state.workspaces = list(workspaces.values())
     return state
+
+
+def _add(state: OrganizationState, workspaces: dict[str, WorkspaceState], projects: dict[str, ProjectState], fact: Fact) -> None:
+    kind, _, name = fact.domain.partition(":")
+    if kind == "organization":
+        _add_to_organization(state, fact)
+    elif kind == "workspace":
+        _add_to_workspaces(workspaces, name, fact)
+    elif fact.kind == "project":
+        projects[name] = _add_project(workspaces, name, fact.value)
+    else:
+        _add_to_project(projects[name], fact)
 
 
 # -- from a file -----------------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def rbac() -> Rbac:
 def process() -> Process:
     """Run a command line in a process of its own."""
 
-    def run(line: str, *, environment: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    def run(line: str | Sequence[str], *, environment: dict[str, str] | None = None, **more: Any) -> subprocess.CompletedProcess[bytes]:
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         command = [sys.executable, "-m", "rbac.cli", *words(line)]
         return subprocess.run(command, env=variables, capture_output="stdout" not in more, timeout=60, check=False, **more)

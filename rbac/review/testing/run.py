@@ -16,6 +16,7 @@ from rbac.policy.conditions import CONDITIONS
 from rbac.policy.reader import Policy
 from rbac.review.findings import Finding
 from rbac.review.testing.expectations import Answered, Asked, Expectation
+from rbac.text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,13 @@ def junit(report: TestReport) -> str:
 
 def _cases(outcomes: Sequence[Outcome]) -> Iterator[str]:
     for each in outcomes:
-        start = f'<testcase classname={quoteattr(each.file)} file={quoteattr(each.file)} line="{each.line}" name={quoteattr(each.name)}'
-        yield f"{start}/>" if each.failure is None else f"{start}><failure message={quoteattr(each.failure)}/></testcase>"
+        start = f'<testcase classname={_quoted(each.file)} file={_quoted(each.file)} line="{each.line}" name={_quoted(each.name)}'
+        yield f"{start}/>" if each.failure is None else f"{start}><failure message={_quoted(each.failure)}/></testcase>"
+
+
+def _quoted(text: str) -> str:
+    """Text as an XML attribute; XML has no control characters and no half characters, not even escaped."""
+    return quoteattr(visible(text))
 
 
 def _failure(policy: Policy, each: Expectation) -> str | None:
