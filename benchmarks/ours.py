@@ -18,7 +18,15 @@ from rbac.policy.reader import read_policy
 from rbac.policy.roles import DomainPath, Subject
 from rbac.snapshot.cache import CAPACITY
 from rbac.snapshot.facts_of_records import RecordedFacts
-from rbac.snapshot.records import NOTHING, NOTHING_ELSE, MemberRecord, OrganizationRecord, Place, ProjectRecord, WorkspaceRecord
+from rbac.snapshot.records import (
+    NO_REQUEST_RECORDS,
+    NOTHING,
+    DomainRecord,
+    MemberRecord,
+    OrganizationRecord,
+    ProjectRecord,
+    WorkspaceRecord,
+)
 from rbac.vocabulary import Distribution, Permission, Role, State
 
 Decide = Callable[[str, str, str], bool]
@@ -36,7 +44,7 @@ def enforcer(size: Size) -> Decide:
         if member.state is not State.ACTIVE:
             return False
         role: Any = member.role_in(place, now)
-        facts = RecordedFacts(place.kind, role, organization, member, place, asked, now, False, False, NOTHING_ELSE)  # type: ignore[arg-type]
+        facts = RecordedFacts(place.kind, role, organization, member, place, asked, now, False, False, NO_REQUEST_RECORDS)  # type: ignore[arg-type]
         return enforce(member.subject(role), place.path, obj, act, facts)  # type: ignore[no-any-return]
 
     return decide
@@ -102,7 +110,7 @@ def _members(size: Size) -> Iterator[MemberRecord]:
         )
 
 
-def _places(size: Size) -> Iterator[tuple[str, Place]]:
+def _places(size: Size) -> Iterator[tuple[str, DomainRecord]]:
     yield "organization", OrganizationRecord("acme", "u0", 1, True, True, True, True, {name: Role(to) for name, to in RESTRICTED.items()})
     for number in range(size.workspaces):
         yield (

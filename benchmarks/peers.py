@@ -43,7 +43,7 @@ def _casbin(size: Size, *, fast: bool, workaround: bool) -> Decide:
     from rbac.policy.model import read_model
     from rbac.policy.reader import read_policy
     from rbac.snapshot.facts_of_records import RecordedFacts
-    from rbac.snapshot.records import NOTHING_ELSE
+    from rbac.snapshot.records import NO_REQUEST_RECORDS
     from rbac.vocabulary import Permission, State
 
     text = read_model().text.replace("r = sub, dom, obj, act, facts", "r = sub, dom, obj, act, facts, org")
@@ -78,7 +78,7 @@ def _casbin(size: Size, *, fast: bool, workaround: bool) -> Decide:
         if member.state is not State.ACTIVE:
             return False
         role: Any = member.role_in(place, 1)
-        facts = RecordedFacts(place.kind, role, organization, member, place, asked, 1, False, False, NOTHING_ELSE)  # type: ignore[arg-type]
+        facts = RecordedFacts(place.kind, role, organization, member, place, asked, 1, False, False, NO_REQUEST_RECORDS)  # type: ignore[arg-type]
         scope = "acme" if role is member.role else place.path
         return engine.enforce(f"user:{user}", place.path, obj, act, facts, scope)  # type: ignore[no-any-return]
 

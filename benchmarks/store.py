@@ -49,9 +49,9 @@ def misses(size: Size, folder: Path, count: int) -> list[Row]:
     """Hit rate and cost under users drawn evenly and by Zipf's law (s = 1), with room for a tenth of the memberships."""
     rows: list[Row] = []
     for law in ("even", "Zipf"):
-        with rbac.connect(ours.store(size, folder).context.engine, capacity=size.memberships // 10) as store:
+        with rbac.connect(ours.store(size, folder)._store.engine, capacity=size.memberships // 10) as store:
             can, seen = store.organization("acme").can, [0]
-            event.listen(store.context.engine, "before_cursor_execute", lambda *_, seen=seen: seen.__setitem__(0, seen[0] + 1))
+            event.listen(store._store.engine, "before_cursor_execute", lambda *_, seen=seen: seen.__setitem__(0, seen[0] + 1))
             hits, missed = list[float](), list[float]()
             for asked in _drawn(size, law, count):
                 before = seen[0]

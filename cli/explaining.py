@@ -1,4 +1,4 @@
-"""How `explain` shows a question that was looked at from all sides."""
+"""How `explain` shows a question that was traced at from all sides."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from rbac.snapshot.records import ProjectRecord, in_force
 from rbac.vocabulary import WORKERS
 
 if TYPE_CHECKING:
-    from rbac.decisions.decider import Check, LineCheck
-    from rbac.decisions.evaluate import Known, Looked
+    from rbac.decisions.evaluate import Question, Trace
+    from rbac.decisions.trace import ConditionTrace, LineTrace
 
 
-def show(looked: Looked, file: str) -> None:
+def show(traced: Trace, file: str) -> None:
     """The role in force, then every line, the denials first."""
-    role = role_in_force(looked.known)
+    role = role_in_force(traced.question)
     if role:
-        output.text(f"\n{looked.request.user} is {role}\n\n")
-    output.table(("line", "effect", "condition", "value", "footnote"), _rows(looked, file))
-    if looked.api is not None:
+        output.text(f"\n{traced.question.user} is {role}\n\n")
+    output.table(("line", "effect", "condition", "value", "footnote"), _rows(traced, file))
+    if traced.api is not None:
         output.text("\nthrough the API it takes api:access as well:\n\n")
-        output.table(("line", "effect", "condition", "value", "footnote"), _rows(looked.api, file))
+        output.table(("line", "effect", "condition", "value", "footnote"), _rows(traced.api, file))
 
 
-def as_data(looked: Looked) -> dict[str, Any]:
+def as_data(traced: Trace) -> dict[str, Any]:
     """The same for JSON."""
-    facts = looked.known.facts
+    facts = traced.question.facts
     return {
         "role": None if facts is None else facts.role,
-        "role_from": role_in_force(looked.known),
-        "lines": [_line(each) for each in _lines(looked)],
-        "api": None if looked.api is None else as_data(looked.api),
+        "role_from": role_in_force(traced.question),
+        "lines": [_line(each) for each in _lines(traced)],
+        "api": None if traced.api is None else as_data(traced.api),
     }
 
 
-def role_in_force(known: Known) -> str:
-    """Which role counts there and where it comes from; nothing where no role was looked at."""
-    facts = known.facts
+def role_in_force(question: Question) -> str:
+    """Which role counts there and where it comes from; nothing where no role was traced at."""
+    facts = question.facts
     if facts is None:
         return ""
     given, until = (
-        (None, None) if not isinstance(facts.place, ProjectRecord) else facts.user.project_roles.get(facts.place.id, (None, None))
+        (None, None) if not isinstance(facts.domain, ProjectRecord) else facts.user.project_roles.get(facts.domain.id, (None, None))
     )
     if given is None:
         return f"{facts.role}: the organization role"
@@ -55,26 +55,26 @@ def role_in_force(known: Known) -> str:
     return f"{facts.role}: the project role{ends}, in place of the organization role {facts.user.role}"
 
 
-def _lines(looked: Looked) -> tuple[LineCheck, ...]:
-    return () if looked.verdict is None else (*looked.verdict.denials, *looked.verdict.grants)
+def _lines(traced: Trace) -> tuple[LineTrace, ...]:
+    return () if traced.cell is None else (*traced.cell.denials, *traced.cell.grants)
 
 
-def _rows(looked: Looked, file: str) -> Iterator[tuple[str, ...]]:
-    for each in _lines(looked):
+def _rows(traced: Trace, file: str) -> Iterator[tuple[str, ...]]:
+    for each in _lines(traced):
         head = (f"{file}:{each.line.number}", str(each.line.effect))
-        if not each.checks:
+        if not each.conditions:
             yield (*head, ALWAYS, "true", "")
-        for check in each.checks:
-            yield (*head, check.name, _value(check), CONDITIONS[check.name].summary)
+        for condition in each.conditions:
+            yield (*head, condition.name, _value(condition), CONDITIONS[condition.name].summary)
             head = ("", "")
 
 
-def _value(check: Check) -> str:
+def _value(check: ConditionTrace) -> str:
     if check.missing is None:
         return str(check.value).lower()
     return f"{str(check.value).lower()}: {'name the target' if check.missing == 'target' else f'{check.missing} is not known'}"
 
 
-def _line(each: LineCheck) -> dict[str, Any]:
-    conditions = [{"name": check.name, "value": check.value, "missing": check.missing} for check in each.checks]
-    return {"line": each.line.number, "rule": each.line.text, "effect": each.line.effect, "holds": each.holds, "conditions": conditions}
+def _line(each: LineTrace) -> dict[str, Any]:
+    conditions = [{"name": one.name, "value": one.value, "missing": one.missing} for one in each.conditions]
+    return {"line": each.line.number, "rule": each.line.text, "effect": each.line.effect, "holds": each.applies, "conditions": conditions}

@@ -40,7 +40,7 @@ def _revision(_: click.Context, __: click.Parameter, text: str | None) -> int | 
     if text is None or "@" in text:
         return text
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise click.BadParameter(f"{text!r} is no revision: write a number, or a token")
+        raise click.BadParameter(f"{text!r} is not a revision: write a number, or a token")
     return int(text)
 
 
@@ -122,7 +122,7 @@ def _stream(session: Session, file: str, moment: str | None) -> None:
 
 def _decision(asked: Organization | Past, user: str, permission: str, domain: str, details: dict[str, Any]) -> Decision:
     """What `check` answers; but a node that is stale is a StoreError and no "no", so that it ends with exit 6."""
-    return asked.look(user, permission, domain, **details)[0]
+    return asked.check(user, permission, domain, **details)
 
 
 def _then(session: Session, moment: str | None, details: dict[str, Any]) -> Past | None:
@@ -146,21 +146,22 @@ def _when(then: Past | None) -> dict[str, Any]:
 @_all(*_question(required=True), *_DETAILS, options.as_of)
 @current
 def explain(session: Session, /, user: str, permission: str, domain: str, moment: str | None, **details: Any) -> None:
-    """The same answer with every line looked at.
+    """The same answer with every line evaluated.
 
     Shows the role in force and where it comes from, each line of that permission and role, the value of each condition
     and the fact that was missing.
     """
     details = {name: value for name, value in details.items() if value is not None}
     then = _then(session, moment, details)
-    decision, looked = (then or session.organization()).look(user, permission, domain, **details)
+    traced = (then or session.organization()).trace(user, permission, domain, **details)
+    decision = traced.decision
     if session.json:
-        output.as_json({**asdict(decision), **explaining.as_data(looked), **_when(then)})
+        output.as_json({**asdict(decision), **explaining.as_data(traced), **_when(then)})
     else:
         output.line(f"{'yes' if decision else 'no'}: {decision.reason}")
         if then is not None:
             options.show_past(then, session)
-        explaining.show(looked, session.store().policy.file)
+        explaining.show(traced, session.store().policy.file)
     _exit(bool(decision))
 
 
@@ -269,8 +270,8 @@ def _show_domains(organization: Organization, found: Iterable[Permissions]) -> N
 def _why_nothing(organization: Organization, found: Permissions) -> str:
     """Why somebody can do nothing in a domain."""
     first = next(permission for permission in Permission if permission.kind is found.domain.kind)
-    looked = organization.look(found.user, first, found.domain)[1]
-    return looked.known.reason or f"{found.user} can do nothing in {found.domain}"
+    question = organization.trace(found.user, first, found.domain).question
+    return question.reason or f"{found.user} can do nothing in {found.domain}"
 
 
 def _exit(answer: bool) -> None:

@@ -8,42 +8,102 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rbac.errors import Conflict, Denied, PolicyError, RBACError, Refused, StateError, StoreError, UnknownName
+    from rbac.acting import Acting
+    from rbac.database.audit.heads import Head
+    from rbac.database.audit.log import Entry
+    from rbac.database.audit.refusals import Refusal
+    from rbac.database.audit.verify import Verification
+    from rbac.database.health import Health
+    from rbac.decisions.evaluate import Permissions, Trace
+    from rbac.errors import Conflict, Denied, PolicyError, Problem, RBACError, Refused, Stale, StateError, StoreError, UnknownName
+    from rbac.listing.members import Member, Membership
+    from rbac.listing.standings import Standing
+    from rbac.organization import Details, Organization
+    from rbac.past import Past
+    from rbac.policy.reader import Policy
+    from rbac.statefile.importing import Imported
+    from rbac.statefile.shape import StateFile
     from rbac.store import Store, connect
-    from rbac.vocabulary import Change, Decision, Domain, Permission, Request, Revision, Role
+    from rbac.vocabulary import Change, Decision, Domain, Kind, Permission, Request, Revision, Role, State, Via
 
 __version__ = "0.1.0"
 
+_NAMES: dict[str, tuple[str, ...]] = {
+    "rbac.acting": ("Acting",),
+    "rbac.database.audit.heads": ("Head",),
+    "rbac.database.audit.log": ("Entry",),
+    "rbac.database.audit.refusals": ("Refusal",),
+    "rbac.database.audit.verify": ("Verification",),
+    "rbac.database.health": ("Health",),
+    "rbac.decisions.evaluate": ("Permissions", "Trace"),
+    "rbac.errors": (
+        *("Conflict", "Denied", "PolicyError", "Problem", "RBACError", "Refused"),
+        *("Stale", "StateError", "StoreError", "UnknownName"),
+    ),
+    "rbac.listing.members": ("Member", "Membership"),
+    "rbac.listing.standings": ("Standing",),
+    "rbac.organization": ("Details", "Organization"),
+    "rbac.past": ("Past",),
+    "rbac.policy.reader": ("Policy",),
+    "rbac.statefile.importing": ("Imported",),
+    "rbac.statefile.shape": ("StateFile",),
+    "rbac.store": ("Store", "connect"),
+    "rbac.vocabulary": (
+        *("Change", "Decision", "Domain", "Kind", "Permission"),
+        *("Request", "Revision", "Role", "State", "Via"),
+    ),
+}
+"""The public names, by the module that defines each."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
 __all__ = [
+    "Acting",
     "Change",
     "Conflict",
     "Decision",
     "Denied",
+    "Details",
     "Domain",
+    "Entry",
+    "Head",
+    "Health",
+    "Imported",
+    "Kind",
+    "Member",
+    "Membership",
+    "Organization",
+    "Past",
     "Permission",
+    "Permissions",
+    "Policy",
     "PolicyError",
+    "Problem",
     "RBACError",
+    "Refusal",
     "Refused",
     "Request",
     "Revision",
     "Role",
+    "Stale",
+    "Standing",
+    "State",
     "StateError",
+    "StateFile",
     "Store",
     "StoreError",
+    "Trace",
     "UnknownName",
+    "Verification",
+    "Via",
     "connect",
 ]
 
-_HOME = {
-    **dict.fromkeys(("Store", "connect"), "rbac.store"),
-    **dict.fromkeys(("Change", "Decision", "Domain", "Permission", "Request", "Revision", "Role"), "rbac.vocabulary"),
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME.get(name, "rbac.errors")), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return value
 
 

@@ -25,7 +25,7 @@ from rbac.database.audit.refusals import Attempt, recorded
 from rbac.database.unit_of_work import writing
 from rbac.errors import Conflict, Refused, UnknownName
 from rbac.names import parse_domain, parse_id, parse_permission, parse_role, quoted
-from rbac.open_store import Context
+from rbac.open_store import OpenStore
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Until
 from rbac.text import plain
@@ -44,8 +44,8 @@ class Acting:
     What is refused is recorded once the transaction is over, also when the block went on after it.
     """
 
-    def __init__(self, context: Context, organization: str, actor: str, *, expect: int | None, key: str | None) -> None:
-        self._context = context
+    def __init__(self, store: OpenStore, organization: str, actor: str, *, expect: int | None, key: str | None) -> None:
+        self._store = store
         self._organization = organization
         self._actor = actor
         self._expect = expect
@@ -245,7 +245,7 @@ class Acting:
         if until is None:
             return None
         end = parse_instant(until)
-        if end < self._context.clock():
+        if end < self._store.clock():
             raise UnknownName(f"{until} is in the past")
         return end
 
@@ -261,19 +261,19 @@ class Acting:
 
     @contextmanager
     def _begin(self) -> Iterator[_Block]:
-        context, organization, actor = self._context, self._organization, self._actor
-        engine, now = context.ready(), context.clock()
+        store, organization, actor = self._store, self._organization, self._actor
+        engine, now = store.ready(), store.clock()
         with (
             recorded(engine, organization, actor=actor, at=now) as attempt,
             writing(engine, organization, actor=actor, actor_kind="member", operation="", at=now) as work,
         ):
-            block = _Block(Authority(work, context.decider, actor, now), attempt, self._key)
+            block = _Block(Authority(work, store.decider, actor, now), attempt, self._key)
             if not block.replayed and self._expect is not None and work.revision != self._expect:
                 message = f"{organization} is at revision {work.revision}, not at {self._expect}: look again"
                 raise Conflict(message, expected=self._expect, found=work.revision)
             yield block
             block.close()
-        context.wrote(organization, work.revision)
+        store.wrote(organization, work.revision)
 
 
 @dataclass(slots=True)
@@ -345,20 +345,20 @@ class _Block:
         return work.connection.execute(query).first()
 
 
-def transfer_ownership(context: Context, organization: str, *, to: str, ticket: str, operator: str) -> Revision:
+def transfer_ownership(store: OpenStore, organization: str, *, to: str, ticket: str, operator: str) -> Revision:
     """Make `to` the Owner of an organization, as an operator with a ticket; returns the revision."""
     if not ticket or plain(ticket, 255) != ticket:
         raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {quoted(ticket)}")
-    engine, actor, now, operation = context.ready(), parse_id(operator, "operator"), context.clock(), "transfer_ownership"
+    engine, actor, now, operation = store.ready(), parse_id(operator, "operator"), store.clock(), "transfer_ownership"
     with (
         recorded(engine, organization, actor=actor, operation=f"{operation} {to} {ticket}", at=now),
         writing(engine, organization, actor=actor, actor_kind="operator", operation=operation, ticket=ticket, at=now) as work,
     ):
-        snapshot = Snapshot(work.connection, organization, context.decider.policy.reads)
+        snapshot = Snapshot(work.connection, organization, store.decider.policy.reads)
         record = snapshot.organization()
         assert record is not None, "the unit of work has locked it"
         people.transfer_ownership(work, snapshot.member(to), record.owner, to)
-    context.wrote(organization, work.revision)
+    store.wrote(organization, work.revision)
     return Revision(work.revision, work.facts)
 
 

@@ -33,9 +33,9 @@ def quoted(value: object) -> str:
 
 
 def parse_id(text: str, what: str) -> str:
-    """`text` itself when it can be the id of `what` (a user, a project ...); raises UnknownName."""
+    """`text` as plain text when it can be the id of `what` (a user, a project ...); raises UnknownName."""
     if isinstance(text, str) and ID.fullmatch(text):
-        return text
+        return text if type(text) is str else str.__str__(text)
     article = "an" if what[0] in "aeio" else "a"
     rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
     raise UnknownName(f"{quoted(text)} cannot be the id of {article} {what}: {rule}")
@@ -44,13 +44,13 @@ def parse_id(text: str, what: str) -> str:
 def parse_domain(text: str | Domain) -> Domain:
     """The domain at an address; raises UnknownName for anything that is not one."""
     if isinstance(text, Domain):
-        return text
+        return ORGANIZATION if text.kind is Kind.ORGANIZATION else parse_domain(str(text))
     if text == Kind.ORGANIZATION:
         return ORGANIZATION
     kind, colon, name = text.partition(":") if isinstance(text, str) and len(text) <= _LONGEST else ("", "", "")
     if colon and kind in (Kind.WORKSPACE, Kind.PROJECT):
         return Domain(Kind(kind), parse_id(name, kind))
-    raise UnknownName(f"{quoted(text)} is no domain: write organization, workspace:ID or project:ID")
+    raise UnknownName(f"{quoted(text)} is not a domain: write organization, workspace:ID or project:ID")
 
 
 def parse_role(text: str) -> Role:

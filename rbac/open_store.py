@@ -1,12 +1,12 @@
-"""What an organization handle holds on to: the engine, the policy ready to answer, the clock, the directory."""
+"""What the handles of an open store share: the engine, the policy ready to answer, the clock, the records in memory."""
 
 from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
@@ -18,23 +18,20 @@ from rbac.database.engine import reading, waiting
 from rbac.database.watch.listener import MAX_STALENESS, POLL, Bus, Following
 from rbac.database.watch.wal_index import watch
 from rbac.decisions.decider import Decider
-from rbac.decisions.evaluate import revision_of
 from rbac.errors import StoreError, UnknownName
-from rbac.snapshot.cache import CAPACITY, Directory, Moved
-from rbac.snapshot.reader import Snapshot, Source
+from rbac.names import quoted
+from rbac.snapshot.cache import CAPACITY, CachedView, RecordCache
+from rbac.snapshot.reader import Snapshot
+from rbac.snapshot.view import revision_of
 from rbac.vocabulary import Revision
 
-_Asked = TypeVar("_Asked")
-_Answer = TypeVar("_Answer")
-
-_TRIES = 4
 _SEAL = 16  # characters of the hash in a token
 
 
-class Context:
+class OpenStore:
     """The shared parts of an open store; lives as long as it, and may be shared between threads and after a fork.
 
-    Nothing is contacted before the first question, which looks once whether the store is there, ours, and current.
+    Nothing is contacted before the first question, which checks once that the store exists, is ours, and is current.
     """
 
     def __init__(
@@ -52,48 +49,39 @@ class Context:
         self._checked = False
         self._patience = max_staleness
         self._watch = watch(engine, poll=poll, max_staleness=max_staleness)
-        self._directory = None if self._watch is None else Directory(engine, self._watch, decider.policy.reads, capacity, max_staleness)
-        _contexts.add(self)
+        self._cache = RecordCache(engine, self._watch, decider.policy.reads, capacity, max_staleness)
+        _open_stores.add(self)
 
     def ready(self) -> Engine:
-        """The engine of a store that is there; raises StoreError otherwise."""
+        """The engine of a store that exists; raises StoreError otherwise."""
         if not self._checked:
             schema.check(self.engine)
             self._checked = True
         return self.engine
 
-    def ask(
-        self,
-        organization: str,
-        question: Callable[[Decider, Source, str, _Asked, int], _Answer],
-        asked: _Asked,
-        at_least: int | str = 0,
-    ) -> _Answer:
-        """The answer to a question over records of one revision, not before `at_least`.
-
-        From memory while nothing has changed. Where the organization keeps changing under the question, or nothing is
-        kept, from one read transaction.
-        """
+    def view(self, organization: str, at_least: int | str = 0) -> CachedView:
+        """A view of the present revision, from memory while nothing has changed; raises StoreError where it is before `at_least`."""
         if not self._checked:
             with waiting(self.engine, self._patience):
                 self.ready()
-        sealed = False
-        if type(at_least) is not int and type(at_least) is not Revision:
-            at_least, sealed = self._same_history(organization, str(at_least)), True
-        if self._directory is not None:
-            for _ in range(_TRIES):
-                view = self._directory.anew(organization) if sealed else self._directory.view(organization, at_least)
-                if at_least and view.revision < at_least:
-                    break
-                try:
-                    return question(self.decider, view, organization, asked, self.clock())
-                except Moved:
-                    continue
+        if type(at_least) is int or type(at_least) is Revision:
+            view = self._cache.view(organization, at_least)
+        else:
+            at_least = self._same_history(organization, at_least)
+            view = self._cache.refreshed(organization)
+        if at_least and view.revision < at_least:
+            raise _not_reached(organization, at_least, view.revision)
+        return view
+
+    @contextmanager
+    def snapshot(self, organization: str, at_least: int | str = 0) -> Iterator[Snapshot]:
+        """The present revision in one read transaction; raises StoreError where it is before `at_least`."""
+        wanted = at_least if type(at_least) is int or type(at_least) is Revision else self._same_history(organization, at_least)
         with waiting(self.engine, self._patience), self.reading() as connection:
-            source = Snapshot(connection, organization, self.decider.policy.reads)
-            if at_least and revision_of(source) < at_least:
-                raise StoreError(f"revision {at_least} of {organization} has not been reached: this store is at {revision_of(source)}")
-            return question(self.decider, source, organization, asked, self.clock())
+            view = Snapshot(connection, organization, self.decider.policy.reads)
+            if wanted and revision_of(view) < wanted:
+                raise _not_reached(organization, wanted, revision_of(view))
+            yield view
 
     def token(self, organization: str, revision: int) -> str:
         """A revision with the hash that seals it; raises StoreError when it has not been reached."""
@@ -104,50 +92,57 @@ class Context:
             raise StoreError(f"revision {revision} of {organization} has not been reached")
         return f"{revision}@{found[:_SEAL]}"
 
-    def _same_history(self, organization: str, token: str) -> int:
-        """The revision of a token; raises StoreError when this store's history has another one at that place."""
-        revision, at, seal = token.partition("@")
+    def _same_history(self, organization: str, token: object) -> int:
+        """The revision of a token; raises StoreError when this store's history has another one in its place."""
+        text = token if isinstance(token, str) else ""
+        revision, at, seal = text.partition("@")
         if not (revision.isascii() and revision.isdecimal() and len(revision) < 19 and at and len(seal) == _SEAL):
-            raise UnknownName(f"{token!r} is no revision: write a number, or what `token` gave")
-        if self.token(organization, int(revision)) != token:
-            raise StoreError(f"revision {token} of {organization} belongs to another life of this store: a backup was restored since")
+            raise UnknownName(f"{quoted(token)} is not a revision: write a number, or what `token` returned")
+        if self.token(organization, int(revision)) != text:
+            raise StoreError(f"revision {text} of {organization} was issued before a backup was restored: it is not in this history")
         return int(revision)
 
     def bus(self, patience: float = 0.0) -> Bus | None:
-        """How this node hears of changes, None on SQLite, which is looked at; with `patience` it starts to listen first."""
+        """How this node hears of changes, None on SQLite; with `patience` it starts to listen first and waits so many seconds."""
         return self._watch.bus(patience) if isinstance(self._watch, Following) else None
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: its next answer is not from before."""
-        if self._directory is not None:
-            self._directory.wrote(organization, revision)
+        self._cache.wrote(organization, revision)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection in one read snapshot."""
+        """A connection in one read transaction."""
         with reading(self.ready()) as connection:
             yield connection
 
     def close(self) -> None:
-        """Close every connection and forget every record."""
-        if self._watch is not None:
-            self._watch.close()
-        if self._directory is not None:
-            self._directory.abandon()
+        """Close every connection and drop every record."""
+        self._watch.close()
+        self._cache.abandon()
         self.engine.dispose()
 
     def abandon(self) -> None:
         """In a child after a fork: keep nothing of the parent's."""
-        if self._directory is not None:
-            self._directory.abandon()
+        self._cache.abandon()
 
 
-_contexts: weakref.WeakSet[Context] = weakref.WeakSet()
+def open_store_of(handle: Any) -> OpenStore:
+    """What a Store or an Organization is a handle on: for this package and its tests, not for applications."""
+    opened: OpenStore = handle._store
+    return opened
+
+
+def _not_reached(organization: str, wanted: int, present: int) -> StoreError:
+    return StoreError(f"revision {wanted} of {organization} has not been reached: this store is at {max(present, 0)}")
+
+
+_open_stores: weakref.WeakSet[OpenStore] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for context in _contexts:
-        context.abandon()
+    for opened in _open_stores:
+        opened.abandon()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ from rbac.database.engine import file_of, open_engine
 from rbac.database.watch.listener import MAX_STALENESS, POLL
 from rbac.decisions.decider import Decider
 from rbac.names import parse_id
-from rbac.open_store import Context
+from rbac.open_store import OpenStore
 from rbac.organization import Organization
 from rbac.policy.model import read_model
 from rbac.policy.reader import Policy, read_policy
@@ -53,33 +53,33 @@ def connect(
     has every mistake in them. `clock` gives the present instant, for tests. `capacity` is how many facts are kept in
     memory at most: a member counts one and one a membership.
 
-    On PostgreSQL a node hears of changes at once, and looks every `poll` seconds in case it did not. One that has not
-    heard from the database for `max_staleness` seconds says no to every question, with a reason that begins `stale:`.
+    On PostgreSQL a node hears of changes at once, and polls every `poll` seconds in case it did not. On one that has not
+    heard from the database for `max_staleness` seconds every question raises Stale.
     """
     if not 0 < poll <= max_staleness:
         raise ValueError(f"poll is more than 0 and max_staleness no less, in seconds: not {poll} and {max_staleness}")
     table = policy if isinstance(policy, Policy) else read_policy(policy)
-    return Store(Context(open_engine(url), Decider(table, read_model(model)), clock, capacity, poll, max_staleness))
+    return Store(OpenStore(open_engine(url), Decider(table, read_model(model)), clock, capacity, poll, max_staleness))
 
 
 class Store:
     """An open store; lives until `close`, may be shared between threads, and is a context manager."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, opened: OpenStore) -> None:
+        self._store = opened
 
     @property
     def policy(self) -> Policy:
         """The policy that decides here."""
-        return self.context.decider.policy
+        return self._store.decider.policy
 
     def organization(self, organization: str) -> Organization:
         """A handle on one organization; whether there is one is a question for later."""
-        return Organization(self.context, parse_id(organization, "organization"))
+        return Organization(self._store, parse_id(organization, "organization"))
 
     def organizations(self) -> list[str]:
         """The ids of the organizations here, in order."""
-        with self.context.reading() as connection:
+        with self._store.reading() as connection:
             return list(connection.execute(select(t.organization.c.id).order_by(t.organization.c.id)).scalars())
 
     def create(self, organization: str, *, owner: str, operator: str = OPERATOR) -> Revision:
@@ -88,12 +88,12 @@ class Store:
         from rbac.database.unit_of_work import transaction
 
         name, first = parse_id(organization, "organization"), parse_id(owner, "user")
-        actor, now = parse_id(operator, "operator"), self.context.clock()
-        schema.create(self.context.engine)
-        engine = self.context.ready()
+        actor, now = parse_id(operator, "operator"), self._store.clock()
+        schema.create(self._store.engine)
+        engine = self._store.ready()
         with recorded(engine, name, actor=actor, operation=f"init {first}", at=now), transaction(engine) as works:
             work = works.found(name, owner=first, actor=actor, operation="init", at=now)
-        self.context.wrote(name, work.revision)
+        self._store.wrote(name, work.revision)
         return Revision(work.revision, work.facts)
 
     def import_state(
@@ -118,17 +118,17 @@ class Store:
 
         state = read_state(source)
         check_state(state, "" if isinstance(source, Mapping) else str(source))
-        actor, now = parse_id(operator, "operator"), self.context.clock()
+        actor, now = parse_id(operator, "operator"), self._store.clock()
         if dry_run:
             return self._plans(state, update=update)
-        schema.create(self.context.engine)
-        engine, imported = self.context.ready(), []
+        schema.create(self._store.engine)
+        engine, imported = self._store.ready(), []
         with recorded(engine, "", actor=actor, operation="import", at=now) as attempt, transaction(engine) as works:
             for each in sorted(state.organizations, key=lambda each: each.id):
                 attempt.organization = each.id
                 imported.append(import_organization(works, each, update=update, actor=actor, at=now, progress=progress))
         for result in imported:
-            self.context.wrote(result.organization, result.revision)
+            self._store.wrote(result.organization, result.revision)
         return imported
 
     def export_state(self, *organizations: str) -> StateFile:
@@ -138,7 +138,7 @@ class Store:
         from rbac.statefile.shape import StateFile
 
         names = [parse_id(each, "organization") for each in organizations] or self.organizations()
-        with self.context.reading() as connection:
+        with self._store.reading() as connection:
             found = []
             for name in names:
                 owner = connection.execute(select(t.organization.c.owner).where(t.organization.c.id == name)).scalar_one_or_none()
@@ -167,46 +167,46 @@ class Store:
         name, where = parse_id(organization, "organization"), parse_id(project, "project")
         new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
         done = {parse_id(task, "task"): [parse_id(user, "user") for user in users] for task, users in (worked_on or {}).items()}
-        actor, now = parse_id(operator, "operator"), self.context.clock()
-        engine = self.context.ready()
+        actor, now = parse_id(operator, "operator"), self._store.clock()
+        engine = self._store.ready()
         with (
             recorded(engine, name, actor=actor, operation=f"record project:{where}", at=now),
             writing(engine, name, actor=actor, actor_kind="operator", operation="record", at=now) as work,
         ):
             record(work, where, tasks=new, removed=old, worked_on=done)
-        self.context.wrote(name, work.revision)
+        self._store.wrote(name, work.revision)
         return Revision(work.revision, work.facts)
 
     def health(self) -> Health:
         """Schema, revisions, how this node hears of changes, clocks; raises StoreError when the store cannot answer."""
         from rbac.database.health import FIRST_ANSWER, health
 
-        bus = self.context.bus(FIRST_ANSWER)
-        return health(self.context.ready(), self.context.clock, bus)
+        bus = self._store.bus(FIRST_ANSWER)
+        return health(self._store.ready(), self._store.clock, bus)
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the data: damage the database reports, then what `verify` finds in each organization."""
         from rbac.database.integrity import damages
 
-        with self.context.reading() as connection:
+        with self._store.reading() as connection:
             yield from damages(connection)
         for name in self.organizations():
             yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
 
     def upgrade(self) -> None:
         """Bring the schema of an older store up to date."""
-        schema.upgrade(self.context.engine)
+        schema.upgrade(self._store.engine)
 
     def restored(self) -> str:
-        """Begin a new life of the store, after a backup was restored or rows were repaired by hand; returns its epoch.
+        """Begin a new epoch of the store, after a backup was restored or rows were repaired by hand; returns it.
 
-        Every node empties its memory at its next look.
+        Every node empties its memory before its next answer.
         """
-        return schema.renew(self.context.engine)
+        return schema.renew(self._store.engine)
 
     def close(self) -> None:
         """Close every connection."""
-        self.context.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -217,9 +217,9 @@ class Store:
     def _plans(self, state: StateFile, *, update: bool) -> list[Imported]:
         from rbac.statefile.importing import plan_organization
 
-        path = file_of(self.context.engine)
+        path = file_of(self._store.engine)
         there = set() if path is not None and not os.path.exists(path) else set(self.organizations())
         if not there:
             return [plan_organization(None, each, update=update) for each in state.organizations]
-        with self.context.reading() as connection:
+        with self._store.reading() as connection:
             return [plan_organization(connection if each.id in there else None, each, update=update) for each in state.organizations]

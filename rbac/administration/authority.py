@@ -64,7 +64,7 @@ class Authority:
 
     def there_is(self, domain: Domain) -> bool:
         """Whether the domain exists."""
-        return self._snapshot.place(str(domain)) is not None
+        return self._snapshot.domain(str(domain)) is not None
 
     def rank(self) -> Role:
         """The actor's organization role; refused unless they are an active member."""
@@ -87,7 +87,7 @@ class Authority:
         possible when an identity provider owns them.
         """
         actor = self._actor()
-        place = self._snapshot.place(str(domain))
+        place = self._snapshot.domain(str(domain))
         if place is None:
             raise Refused(f"there is no {domain} in {self.work.organization}")
         organization = self.organization()
@@ -96,12 +96,12 @@ class Authority:
         role = actor.role_in(place, self.now)
         assert role is not None, "an active member has a role in every domain"
         request = Request(self.actor, permission, str(domain), target, task)
-        asked = self._snapshot.asked(request, permission, actor, place, role, self.now)
+        records = self._snapshot.request_records(request, permission, actor, place, role, self.now)
         facts = RecordedFacts(
-            place.kind, role, organization, actor, place, permission, self.now, target is not None, task is not None, asked
+            place.kind, role, organization, actor, place, permission, self.now, target is not None, task is not None, records
         )
         if not self.decider.allows(actor.subject(role), place.path, permission, facts):
-            reason = self.decider.verdict(role, permission, facts).reason
+            reason = self.decider.trace_cell(role, permission, facts).reason
             about = f" {target}" if target else ""
             raise Refused(f"{self.actor} may not {permission}{about} in {domain}: {reason}")
 

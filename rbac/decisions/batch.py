@@ -1,8 +1,8 @@
-"""Many questions at once: grouped by user, permission and line, so that what decides alike is decided once.
+"""Many questions at once: grouped by user, permission and what their lines read, so that equal questions are decided once.
 
-What a condition may read of a domain is a handful of values. Domains that agree in all of them get one and the same
-Decision, made by `decide` for the first of them. Its one rule: a value that any condition reads belongs to the group's
-signature, and whatever has more to it than user, permission and domain is asked by itself.
+What a condition may read of a project is a handful of values. Projects that agree in all of them get one and the same
+Decision, traced for the first of them. Every value that a condition reads belongs to the group's signature; a request
+that names a target or a task is decided by itself.
 """
 
 from __future__ import annotations
@@ -13,56 +13,57 @@ from types import CodeType
 from typing import Any
 
 from rbac.decisions.decider import Decider
-from rbac.decisions.evaluate import decide
+from rbac.decisions.evaluate import resolve, trace
 from rbac.policy.facts import VALUES
-from rbac.snapshot.reader import Source
 from rbac.snapshot.records import Instant, ProjectRecord, among
+from rbac.snapshot.view import View
 from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State
 
 Signature = Callable[[ProjectRecord], Any]
 
 
-def decide_many(decider: Decider, source: Source, organization: str, requests: Sequence[Request], now: Instant) -> list[Decision]:
-    """One Decision a request, in order, all from one revision."""
+def decide_many(decider: Decider, view: View, requests: Sequence[Request], now: Instant) -> list[Decision]:
+    """One Decision a request, in order, all from one view."""
     if not decider.packaged:  # another matcher may look at the name of a domain
-        return [decide(decider, source, organization, request, now) for request in requests]
+        return [trace(decider, resolve(view, request, now)).decision for request in requests]
     groups: dict[tuple[str, str, str], tuple[Signature | None, dict[Any, Decision]]] = {}
     user = permission = via = None
     signature, known = None, dict[Any, Decision]()
-    place_of, decisions = source.place, list[Decision]()
+    domain_of, decisions = view.domain, list[Decision]()
     for request in requests:
         if request.user != user or request.permission != permission or request.via != via:
             group = user, permission, via = request.user, request.permission, request.via
             if group not in groups:
-                groups[group] = _signature(decider, source, user, permission, now), {}
+                groups[group] = _signature(decider, view, user, permission, now), {}
             signature, known = groups[group]
-        place = None if signature is None or request.target is not None or request.task is not None else place_of(request.domain)
-        if type(place) is not ProjectRecord or signature is None:
-            decisions.append(decide(decider, source, organization, request, now))
+        alone = signature is None or request.target is not None or request.task is not None or type(request.domain) is not str
+        domain = None if alone else domain_of(request.domain)
+        if type(domain) is not ProjectRecord or signature is None:
+            decisions.append(trace(decider, resolve(view, request, now)).decision)
             continue
-        key = signature(place)
+        key = signature(domain)
         decision = known.get(key)
         if decision is None:
-            decision = known[key] = decide(decider, source, organization, request, now)
+            decision = known[key] = trace(decider, resolve(view, request, now)).decision
         decisions.append(decision)
-    source.settle()
+    view.ensure_unchanged()
     return decisions
 
 
 READ: dict[str, str] = {
-    "created_project": "user == place.created_by",
-    "created_workspace": "user == place.workspace_created_by",
-    "project_member": "place.id in projects if few else among(projects, place.id, now)",
-    "workspace_member": "place.workspace in workspaces if few else among(workspaces, place.workspace, now)",
-    "paused": "place.id in pauses and ((until := pauses[place.id][1]) is None or until > now)",
-    "role": "role_in(place, now) is reviewer",  # or the other one a member can have there
-    "personal": "place.personal",
-    "published": "place.published",
-    "distribution": "place.distribution is manual",  # one of two: by identity, since an Enum is slow to hash
-    "show_data_manager_to": "place.show_data_manager_to",
-    "review_only_assigned": "place.review_only_assigned",
-    "assigned_as_annotator": "assigned(member, place)",
-    "assigned_as_reviewer": "assigned(member, place)",
+    "created_project": "user == project.created_by",
+    "created_workspace": "user == project.workspace_created_by",
+    "project_member": "project.id in projects if few else among(projects, project.id, now)",
+    "workspace_member": "project.workspace in workspaces if few else among(workspaces, project.workspace, now)",
+    "paused": "project.id in pauses and ((until := pauses[project.id][1]) is None or until > now)",
+    "role": "role_in(project, now) is reviewer",  # or the other one a member can have there
+    "personal": "project.personal",
+    "published": "project.published",
+    "distribution": "project.distribution is manual",  # one of two: by identity, since an Enum is slow to hash
+    "show_data_manager_to": "project.show_data_manager_to",
+    "review_only_assigned": "project.review_only_assigned",
+    "assigned_as_annotator": "assigned(member, project)",
+    "assigned_as_reviewer": "assigned(member, project)",
 }
 """What a project changes of each fact that a condition may read; every other fact is the same in all of them."""
 
@@ -70,9 +71,9 @@ _SAME = frozenset(VALUES) - READ.keys()
 """Facts about the organization, and about a target and a task that nobody named."""
 
 
-def _signature(decider: Decider, source: Source, user: str, permission: str, now: Instant) -> Signature | None:
+def _signature(decider: Decider, view: View, user: str, permission: str, now: Instant) -> Signature | None:
     """What tells two projects apart for a user, in the facts that the lines read; None where questions are better asked one by one."""
-    asked, member = Permission.named(permission), source.member(user)
+    asked, member = Permission.named(permission), view.member(user)
     if asked is None or asked.kind is not Kind.PROJECT or member is None or member.state is not State.ACTIVE:
         return None
     roles = WORKERS if member.role in WORKERS else {member.role}
@@ -85,7 +86,7 @@ def _signature(decider: Decider, source: Source, user: str, permission: str, now
     names = {
         "member": member, "user": member.user, "projects": projects, "workspaces": workspaces, "pauses": member.pauses, "now": now,
         "few": type(projects) is type(workspaces) is tuple, "among": among, "role_in": member.role_in, "reviewer": Role.REVIEWER,
-        "manual": Distribution.MANUAL, "assigned": source.assigned,
+        "manual": Distribution.MANUAL, "assigned": view.assigned,
     }  # fmt: skip
     return eval(_written(frozenset(read - _SAME)), names)  # type: ignore[no-any-return]
 
@@ -94,4 +95,4 @@ def _signature(decider: Decider, source: Source, user: str, permission: str, now
 def _written(read: frozenset[str]) -> CodeType:
     """The function that looks at these facts of a project, and at no other."""
     looks = dict.fromkeys(look for fact, look in READ.items() if fact in read)
-    return compile(f"lambda place: ({''.join(f'({look}), ' for look in looks)})", "<signature of a project>", "eval")
+    return compile(f"lambda project: ({''.join(f'({look}), ' for look in looks)})", "<signature of a project>", "eval")

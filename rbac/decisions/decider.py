@@ -1,24 +1,19 @@
-"""One question over known facts: Casbin answers, the Policy gives the reason.
-
-Casbin 1.43 names no line for an allow under the allow-and-deny effect, and never explains a "no"; so the reason is
-computed here, from the same lines and the same conditions. Its one rule: an answer whose reason disagrees with it
-is an error, and an error is never an allow.
-"""
+"""A policy and a model, ready to answer: Casbin's enforcer over them, compiled, and the matcher functions of model.conf."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from rbac.decisions.trace import CellTrace, trace_cell
 from rbac.enforcer import CompiledEnforcer, assemble
-from rbac.errors import PolicyError, Problem, RBACError
-from rbac.policy.conditions import CONDITIONS, holds
-from rbac.policy.facts import Facts, GivenFacts, MissingFact
-from rbac.policy.model import PACKAGED, Model, read_model
-from rbac.policy.reader import Line, Policy
+from rbac.errors import PolicyError, Problem
+from rbac.policy.conditions import holds
+from rbac.policy.facts import Facts, GivenFacts
+from rbac.policy.model import Model, packaged_model, read_model
+from rbac.policy.reader import Policy
 from rbac.policy.roles import DomainRoles, Subject, kind
-from rbac.vocabulary import Effect, Kind, Permission, Role
+from rbac.vocabulary import Kind, Permission, Role
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"kind": kind, "holds": holds}
 """The matcher functions of model.conf, besides `g`."""
@@ -27,37 +22,11 @@ CASBIN: dict[Permission, tuple[str, str]] = {permission: (permission.object, per
 """Each permission as Casbin's `obj` and `act`, made once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One condition of one line, looked at: its value, or the name of the fact it lacked."""
-
-    name: str
-    value: bool
-    missing: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LineCheck:
-    """One line of the policy held against the facts. `holds` is what Casbin's matcher says of it."""
-
-    line: Line
-    checks: tuple[Check, ...]
-    holds: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the Policy says of one question, with every line that was looked at."""
-
-    allowed: bool
-    reason: str
-    line: Line | None
-    denials: tuple[LineCheck, ...]
-    grants: tuple[LineCheck, ...]
-
-
 class Decider:
-    """A policy and a model, ready to answer; lives as long as a store is open and is safe to share between threads."""
+    """A policy and a model, ready to answer; lives as long as a store is open and is safe to share between threads.
+
+    `packaged` says that the model decides as the packaged one does, however it is laid out and commented.
+    """
 
     def __init__(self, policy: Policy, model: Model | None = None) -> None:
         self.policy = policy
@@ -67,7 +36,7 @@ class Decider:
         compiled = self.casbin.compiled  # now, and not at the first request, where threads may come together
         if not compiled:
             raise PolicyError([Problem(self.model.file, 1, 1, f"the matcher cannot be compiled: {compiled.reason}")])
-        self.packaged = self.model.text == PACKAGED.read_text()
+        self.packaged = self.model.meaning == packaged_model().meaning
         if not self.packaged:
             self._probe()
 
@@ -82,33 +51,12 @@ class Decider:
         obj, act = CASBIN[permission]
         return self._enforce(subject, path, obj, act, facts) is True
 
-    def verdict(self, role: Role, permission: Permission, facts: Facts) -> Verdict:
-        """The Policy's own answer, with the reason in words."""
-        denials = tuple(_look(line, facts) for line in self.policy.denials(role, permission))
-        grants = tuple(_look(line, facts) for line in self.policy.cell(role, permission))
-        denying = next((check for check in denials if check.holds), None)
-        granting = next((check for check in grants if check.holds), None)
-        if denying is not None:
-            return Verdict(False, f"{self._place(denying.line)} denies: {_why(denying)}", denying.line, denials, grants)
-        if granting is not None:
-            return Verdict(True, self._names(granting.line), granting.line, denials, grants)
-        if not grants:
-            return Verdict(False, f"no line of {self.policy.file} gives {role} {permission}", None, denials, grants)
-        return Verdict(False, "; ".join(f"{self._names(check.line)}: {_why(check)}" for check in grants), None, denials, grants)
-
-    def agree(self, allowed: bool, verdict: Verdict) -> None:
-        """Raise unless Casbin and the Policy say the same."""
-        if allowed != verdict.allowed:
-            raise RBACError(f"Casbin says {allowed} and {self.policy.file} says {verdict.allowed}: {verdict.reason}")
-
-    def _place(self, line: Line) -> str:
-        return f"{self.policy.file}:{line.number}"
-
-    def _names(self, line: Line) -> str:
-        return ", ".join(filter(None, (f"{self._place(line)} {line.role}", str(line.permission), " & ".join(line.conditions))))
+    def trace_cell(self, role: Role, permission: Permission, facts: Facts) -> CellTrace:
+        """The policy's own answer, with every line of the cell evaluated and the reason in words."""
+        return trace_cell(self.policy, role, permission, facts)
 
     def _probe(self) -> None:
-        """Hold a model that is not the packaged one against the policy, cell by cell, before anybody relies on it."""
+        """Compare a model that is not the packaged one with the policy, cell by cell, before anybody relies on it."""
         for role, permission, facts in _probes():
             path = {Kind.ORGANIZATION: "o", Kind.WORKSPACE: "o/workspace/w", Kind.PROJECT: "o/project/p"}[permission.kind]
             try:
@@ -116,7 +64,7 @@ class Decider:
                 allowed = self.allows(Subject("u", role), path, permission, facts)
             except Exception as error:
                 raise PolicyError([Problem(self.model.file, 1, 1, f"the matcher fails on {permission}: {error}")]) from error
-            if nobody or allowed != self.verdict(role, permission, facts).allowed:
+            if nobody or allowed != self.trace_cell(role, permission, facts).allowed:
                 message = f"the matcher does not decide {role} {permission} as the lines of {self.policy.file} say"
                 raise PolicyError([Problem(self.model.file, 1, 1, message)])
 
@@ -138,28 +86,3 @@ def _probes() -> Iterator[tuple[Role, Permission, Facts]]:
             yield role, permission, GivenFacts(**known)
             yield role, permission, GivenFacts(**known, **favour)
             yield role, permission, GivenFacts(**known, **{**favour, "personal": True, "created_workspace": False})
-
-
-def _look(line: Line, facts: Facts) -> LineCheck:
-    checks = tuple(_check(name, line.effect, facts) for name in line.conditions)
-    return LineCheck(line, checks, all(check.value for check in checks))
-
-
-def _check(name: str, effect: Effect, facts: Facts) -> Check:
-    try:
-        return Check(name, bool(CONDITIONS[name].function(facts)))  # `a and b` may hand on a Missing: bool looks at it
-    except MissingFact as error:
-        return Check(name, effect is Effect.DENY, error.name)
-
-
-def _why(check: LineCheck) -> str:
-    """Why a deny line bites, or why an allow line does not."""
-    if check.line.effect is Effect.DENY:
-        return ", ".join(_missing(each) or f"{each.name} ({CONDITIONS[each.name].summary})" for each in check.checks) or "always"
-    return ", ".join(_missing(each) or f"{each.name} is false" for each in check.checks if not each.value)
-
-
-def _missing(check: Check) -> str:
-    if check.missing is None:
-        return ""
-    return f"{check.name}: {'name the target' if check.missing == 'target' else f'the fact {check.missing} is not known'}"

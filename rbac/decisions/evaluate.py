@@ -1,60 +1,80 @@
-"""A question made ready for Casbin: who asks, with which role in force where, and the facts.
+"""One question, from names to an answer: resolve the names, evaluate with Casbin, trace for the reason.
 
-What the order of a decision puts before the policy is settled here: the user is an active member, the domain
-exists. Its one rule: whatever is not known ends in a "no" with a reason, never in a guess.
+`resolve` does all the reading: who asks, with which role in force where, and the facts. What is not known ends in a
+denial with a reason. `evaluate` and `trace` read nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
 
-from rbac.decisions.decider import Decider, Verdict
+from rbac.decisions.decider import Decider
+from rbac.decisions.trace import CellTrace, ensure_agreement, through_api
 from rbac.errors import UnknownName
 from rbac.names import parse_domain, parse_id, parse_permission, parse_via
-from rbac.policy.roles import Subject
+from rbac.policy.roles import USER, Subject
 from rbac.snapshot.facts_of_records import RecordedFacts
-from rbac.snapshot.reader import Source
-from rbac.snapshot.records import Instant, MemberRecord, OrganizationRecord, Place
-from rbac.vocabulary import Decision, Domain, Kind, Permission, Request, Role, State, Via
+from rbac.snapshot.records import DomainRecord, Instant, MemberRecord, OrganizationRecord
+from rbac.snapshot.view import View, revision_of
+from rbac.vocabulary import Decision, Domain, Kind, Permission, Request, State, Via
 
 _ACTIVE, _UI = State.ACTIVE, str(Via.UI)  # looking one up in its Enum costs as much as a call
 
 
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """What is known of one question. Without `facts` the answer is no, and `reason` says why."""
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """A request whose names are resolved, at one revision. Without `facts` the answer is no, and `reason` says why.
+
+    `api` is the question whether the user has `api:access`, for a request that comes through the API.
+    """
 
     subject: Subject
     path: str
     permission: Permission
     facts: RecordedFacts | None
+    revision: int
+    api: Question | None = None
     reason: str = ""
 
+    @property
+    def user(self) -> str:
+        """The id of the member who asks."""
+        return self.subject.removeprefix(USER)
 
-def know(source: Source, organization: str, request: Request, now: Instant) -> Known:
-    """Everything Casbin needs for a request, from one source at one moment; raises UnknownName for a mistake in it."""
+
+def resolve(view: View, request: Request, now: Instant) -> Question:
+    """Everything Casbin needs for a request, from one view at one instant; raises UnknownName for a mistake in it."""
+    if type(request.user) is not str or type(request.domain) is not str:
+        request = _as_text(request)
     permission = parse_permission(request.permission)
-    member, place = source.member(request.user), source.place(request.domain)
-    if request.task is not None or place is None or place.kind is not permission.kind:
-        _check(request, permission)
-    if member is None or place is None or member.state is not _ACTIVE:
-        return _unknown(source, organization, request, permission, member, place)
-    role = member.role_in(place, now)
-    record = place if type(place) is OrganizationRecord else source.organization()
-    assert role is not None and record is not None, "an active member has a role in every domain, and a domain an organization"
-    asked = source.asked(request, permission, member, place, role, now)
-    source.settle()
+    member, domain = view.member(request.user), view.domain(request.domain)
+    if request.task is not None or domain is None or domain.kind is not permission.kind:
+        _check_names(request, permission)
+    if member is None or domain is None or member.state is not _ACTIVE:
+        return _unresolved(view, request, permission, member, domain, now)
+    role = member.role_in(domain, now)
+    organization = domain if type(domain) is OrganizationRecord else view.organization()
+    assert role is not None and organization is not None, "an active member has a role in every domain, and a domain an organization"
+    records = view.request_records(request, permission, member, domain, role, now)
+    view.ensure_unchanged()
     facts = RecordedFacts(
-        place.kind, role, record, member, place, permission, now, request.target is not None, request.task is not None, asked
+        domain.kind, role, organization, member, domain, permission, now, request.target is not None, request.task is not None, records
     )
-    return Known(member.subject(role), place.path, permission, facts)
+    api = None if request.via == _UI else _api_access(view, request, now)
+    return Question(member.subject(role), domain.path, permission, facts, organization.revision, api)
 
 
-def _check(request: Request, permission: Permission) -> None:
-    """What a question cannot ask, whoever and wherever it is about."""
+def _as_text(request: Request) -> Request:
+    """The request with its user and domain as plain text: records are kept under no other name."""
+    return Request(
+        parse_id(request.user, "user"), request.permission, str(parse_domain(request.domain)), request.target, request.task, request.via
+    )
+
+
+def _check_names(request: Request, permission: Permission) -> None:
+    """What cannot be asked, whoever and wherever it is about."""
     kind = parse_domain(request.domain).kind
     if permission.kind is not kind:
         raise UnknownName(f"{permission} is asked in {permission.kind}, not in {kind}")
@@ -65,13 +85,14 @@ def _check(request: Request, permission: Permission) -> None:
             parse_id(name, what)
 
 
-def _unknown(
-    source: Source, organization: str, request: Request, permission: Permission, member: MemberRecord | None, place: Place | None
-) -> Known:
+def _unresolved(
+    view: View, request: Request, permission: Permission, member: MemberRecord | None, domain: DomainRecord | None, now: Instant
+) -> Question:
     if request.target is not None:
         parse_id(request.target, "user")
-    source.settle()
-    if source.organization() is None:
+    view.ensure_unchanged()
+    organization = view.organization_id
+    if view.organization() is None:
         reason = f"there is no organization {organization}"
     elif member is None:
         reason = f"{request.user} is no member of {organization}"
@@ -80,32 +101,68 @@ def _unknown(
     else:
         reason = f"there is no {request.domain} in {organization}"
     path = parse_domain(request.domain).path(organization)
-    return Known(Subject(request.user, None), path, permission, None, reason)
+    api = None if request.via == _UI else _api_access(view, request, now)
+    return Question(Subject(request.user, None), path, permission, None, revision_of(view), api, reason)
 
 
-def allowed(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> bool:
-    """Casbin's answer, without a reason."""
-    known = know(source, organization, request, now)
-    through_api = request.via != _UI and parse_via(request.via) is Via.API
-    if known.facts is None or not decider.allows(known.subject, known.path, known.permission, known.facts):
+def _api_access(view: View, request: Request, now: Instant) -> Question | None:
+    if parse_via(request.via) is not Via.API:
+        return None
+    return resolve(view, Request(request.user, Permission.API_ACCESS), now)
+
+
+def evaluate(decider: Decider, question: Question) -> bool:
+    """Casbin's answer, without a reason. A matcher that is not the packaged one is held against the policy each time."""
+    if question.facts is None:
         return False
-    return not through_api or allowed(decider, source, organization, _api_access(request), now)
+    if not decider.packaged:
+        return trace(decider, question).allowed
+    if not decider.allows(question.subject, question.path, question.permission, question.facts):
+        return False
+    return question.api is None or evaluate(decider, question.api)
 
 
-def decide(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> Decision:
-    """Casbin's answer with the policy's reason."""
-    return decision_of(decider, look(decider, source, organization, request, now), revision_of(source))
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A question with every line of its cell evaluated, and through the API that of `api:access` as well.
+
+    `cell` is None where the answer is no before the policy is asked.
+    """
+
+    question: Question
+    cell: CellTrace | None
+    api: Trace | None
+
+    @property
+    def allowed(self) -> bool:
+        """The answer to the question."""
+        return self.cell is not None and self.cell.allowed and (self.api is None or self.api.allowed)
+
+    @property
+    def decision(self) -> Decision:
+        """The answer with its reason. Deny lines come first, then `api:access`, then the allow lines."""
+        cell = self.cell
+        if cell is None:
+            return Decision(False, self.question.reason, None, None, self.question.revision)
+        if self.api is not None and not self.api.allowed and (cell.line is None or cell.allowed):
+            return through_api(self.api.decision)
+        line = cell.line
+        return Decision(cell.allowed, cell.reason, line.text if line else None, line.number if line else None, self.question.revision)
 
 
-def look_and_decide(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> tuple[Decision, Looked]:
-    """A Decision and everything that was seen on the way to it."""
-    looked = look(decider, source, organization, request, now)
-    return decision_of(decider, looked, revision_of(source)), looked
+def trace(decider: Decider, question: Question) -> Trace:
+    """Ask Casbin and the lines of the policy, raise unless they agree, and keep everything that was evaluated."""
+    cell = None
+    if question.facts is not None:
+        cell = decider.trace_cell(question.facts.role, question.permission, question.facts)
+        allowed = decider.allows(question.subject, question.path, question.permission, question.facts)
+        ensure_agreement(decider.policy, allowed, cell)
+    return Trace(question, cell, None if question.api is None else trace(decider, question.api))
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What a user can do in a domain, in the page's order; `with_target` depends on the member it is about."""
+    """What a user can do in a domain, in the order of the published table; `with_target` depends on the member it is about."""
 
     user: str
     domain: Domain
@@ -123,98 +180,12 @@ class Permissions:
         return len(self.allowed)
 
 
-def permissions(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> Permissions:
-    """Everything the user of a request can do in its domain, each as `decide` says; its own permission does not matter."""
-    domain = parse_domain(request.domain)
-    may: list[Permission] = []
-    depends: list[Permission] = []
-    for permission in (each for each in Permission if each.kind is domain.kind):
-        asked = Request(request.user, permission, request.domain, via=request.via)
-        looked = look(decider, source, organization, asked, now)
-        if looked.allowed:
-            may.append(permission)
-        elif looked.verdict and needs_target(looked.verdict) and (looked.api is None or looked.api.allowed):
-            depends.append(permission)
-    return Permissions(request.user, domain, tuple(may), tuple(depends), revision_of(source))
-
-
-def role_of(_: Decider, source: Source, organization: str, where: tuple[str, str], now: Instant) -> Role | None:
-    """The role in force of a user in a domain; None for whoever is not active, and for a domain that does not exist."""
-    member, place = source.member(where[0]), source.place(where[1])
-    source.settle()
-    return None if member is None or place is None else member.role_in(place, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """One question looked at from all sides: the request itself and, through the API, `api:access` as well."""
-
-    request: Request
-    known: Known
-    verdict: Verdict | None
-    api: Looked | None
-
-    @property
-    def allowed(self) -> bool:
-        own = self.verdict is not None and self.verdict.allowed
-        return own and (self.api is None or self.api.allowed)
-
-
-def look(decider: Decider, source: Source, organization: str, request: Request, now: Instant) -> Looked:
-    """Ask Casbin and the Policy, hold them against each other, and keep everything that was seen."""
-    known = know(source, organization, request, now)
-    verdict = None
-    if known.facts is not None:
-        verdict = decider.verdict(known.facts.role, known.permission, known.facts)
-        decider.agree(decider.allows(known.subject, known.path, known.permission, known.facts), verdict)
-    api = None
-    if parse_via(request.via) is Via.API:
-        api = look(decider, source, organization, _api_access(request), now)
-    return Looked(request, known, verdict, api)
-
-
-def decision_of(decider: Decider, looked: Looked, revision: int) -> Decision:
-    """The Decision of a question that was looked at. Deny lines come first, then `api:access`, then the allow lines."""
-    verdict = looked.verdict
-    if verdict is None:
-        return Decision(False, looked.known.reason, None, None, revision)
-    if looked.api is not None and not looked.api.allowed and (verdict.line is None or verdict.allowed):
-        through = decision_of(decider, looked.api, revision)
-        return replace(through, reason=f"through the API: {through.reason}")
-    line = verdict.line
-    return Decision(verdict.allowed, verdict.reason, line.text if line else None, line.number if line else None, revision)
-
-
-def revision_of(source: Source) -> int:
-    """The revision a source answers from, 0 where there is no organization."""
-    record = source.organization()
-    return 0 if record is None else record.revision
-
-
-def record_of(_: Decider, source: Source, organization: str, __: None, now: Instant) -> OrganizationRecord | None:
-    """The organization's own facts, of which the caller may change what they like: memory keeps its own."""
-    found = source.organization()
-    return None if found is None else msgspec.structs.replace(found, restrictions=dict(found.restrictions))
-
-
-def member_of(_: Decider, source: Source, organization: str, user: str, now: Instant) -> MemberRecord | None:
-    """A member with everything that hangs on them; a copy, as above."""
-    found = source.member(user)
-    if found is None:
-        return None
-    kept: dict[str, Any] = msgspec.structs.asdict(found)
-    return msgspec.structs.replace(found, **{name: dict(value) for name, value in kept.items() if type(value) is dict})
-
-
-def needs_target(verdict: Verdict) -> bool:
-    """Whether nothing but the missing target stands between the question and a yes."""
-    if verdict.allowed or verdict.line is not None:
-        return False
-    return any(
-        all(check.value or check.missing == "target" for check in grant.checks) and any(check.missing for check in grant.checks)
-        for grant in verdict.grants
+def permissions(decider: Decider, view: View, user: str, domain: Domain, via: str, now: Instant) -> Permissions:
+    """Everything a user can do in a domain, each as `trace` says."""
+    asked = [permission for permission in Permission if permission.kind is domain.kind]
+    traces = [trace(decider, resolve(view, Request(user, permission, str(domain), via=via), now)) for permission in asked]
+    allowed = tuple(each.question.permission for each in traces if each.allowed)
+    with_target = tuple(
+        each.question.permission for each in traces if each.cell and each.cell.needs_target and (each.api is None or each.api.allowed)
     )
-
-
-def _api_access(request: Request) -> Request:
-    return Request(request.user, Permission.API_ACCESS)
+    return Permissions(user, domain, allowed, with_target, revision_of(view))

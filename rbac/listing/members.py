@@ -11,8 +11,32 @@ from sqlalchemy import Connection, Select, and_, case, literal, select, union
 from rbac.clock import kept_instant
 from rbac.database import tables as t
 from rbac.policy.roles import role_in_force
-from rbac.snapshot.records import Instant, Until, in_force
+from rbac.snapshot.records import Instant, MemberRecord, Until, ends_of, in_force
 from rbac.vocabulary import WORKERS, Domain, Kind, Role, State
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an organization with what they were given, ended or not.
+
+    `role` is the organization role, None for an invited member. Memberships go from the id of a workspace or project to
+    their end in microseconds since 1970 UTC, None for never; project roles and pauses from the id of a project to the
+    role, or the reason, and the end.
+    """
+
+    user: str
+    role: Role | None
+    state: State
+    workspaces: dict[str, Until]
+    projects: dict[str, Until]
+    project_roles: dict[str, tuple[Role | None, Until]]
+    pauses: dict[str, tuple[str, Until]]
+
+
+def member(record: MemberRecord) -> Member:
+    """A record as a value of the caller's own."""
+    workspaces, projects = dict(ends_of(record.workspaces)), dict(ends_of(record.projects))
+    return Member(record.user, record.role, record.state, workspaces, projects, dict(record.project_roles), dict(record.pauses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +58,13 @@ class Membership:
     role_until: Until = None
 
 
-def of(connection: Connection, organization: str, domain: Domain, now: Instant) -> Iterator[Membership]:
+def members(connection: Connection, organization: str, domain: Domain, now: Instant) -> Iterator[Membership]:
     """The members of one domain; nothing for a domain that does not exist. Ended memberships are not there."""
     query = {Kind.ORGANIZATION: _organization, Kind.WORKSPACE: _workspace, Kind.PROJECT: _project}[domain.kind](organization, domain.id)
     for row in connection.execute(query.execution_options(yield_per=1000)):
-        member = _membership(row, now)
-        if member is not None:
-            yield member
+        found = _membership(row, now)
+        if found is not None:
+            yield found
 
 
 def _membership(row: Any, now: Instant) -> Membership | None:

@@ -37,7 +37,7 @@ class Standing:
     paused_until: Until = None
 
 
-def every(connection: Connection, organization: str) -> Iterator[Domain]:
+def domains(connection: Connection, organization: str) -> Iterator[Domain]:
     """The organization itself, its workspaces and its projects, each kind in id order, streamed."""
     yield ORGANIZATION
     for table, kind in ((t.workspace, Kind.WORKSPACE), (t.project, Kind.PROJECT)):

@@ -11,7 +11,9 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 from rbac.errors import PolicyError, Problem
 from rbac.names import nearest
@@ -32,10 +34,14 @@ _SECTIONS = {"request_definition": "r", "policy_definition": "p", "role_definiti
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The text of a model that has been checked, for Casbin to load."""
+    """The text of a model that has been checked, for Casbin to load.
+
+    `meaning` is equal for two models that decide alike by construction: layout, comments and the spelling of operators aside.
+    """
 
     file: str
     text: str
+    meaning: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,13 @@ class _Entry:
 
 def read_model(path: str | Path | None = None) -> Model:
     """The model in a file, or the packaged one; raises PolicyError with every mistake in it."""
-    where = PACKAGED if path is None else Path(path)
-    return parse_model(read_bytes(where), "model.conf" if path is None else str(path))
+    return packaged_model() if path is None else parse_model(read_bytes(Path(path)), str(path))
+
+
+@cache
+def packaged_model() -> Model:
+    """The model inside the package, read once."""
+    return parse_model(read_bytes(PACKAGED), "model.conf")
 
 
 def parse_model(data: bytes | str, file: str = "model.conf") -> Model:
@@ -62,7 +73,7 @@ def parse_model(data: bytes | str, file: str = "model.conf") -> Model:
         problems = list(_check(entries, file))
     if problems:
         raise PolicyError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return Model(file, text)
+    return Model(file, text, _meaning(entries))
 
 
 def _entries(text: str, file: str, problems: list[Problem]) -> dict[str, _Entry]:
@@ -121,11 +132,20 @@ def _columns(value: str) -> list[str]:
     return [part.strip() for part in value.split(",")]
 
 
+def _meaning(entries: dict[str, _Entry]) -> tuple[str, ...]:
+    """Each entry without its layout: columns one by one, and the matcher as an expression tree."""
+    plain = [", ".join(_columns(entries[letter].value)) for letter in ("r", "p", "g", "e")]
+    return *plain, ast.dump(ast.parse(_as_python(entries["m"].value), mode="eval"))
+
+
+def _as_python(matcher: str) -> str:
+    return re.sub(r"!(?!=)", " not ", matcher.replace("&&", " and ").replace("||", " or ")).strip()
+
+
 def _check_matcher(entry: _Entry, file: str) -> Iterator[Problem]:
     """A matcher is an expression over r.* and p.* that uses every column of the policy and calls only known functions."""
-    python = re.sub(r"!(?!=)", " not ", entry.value.replace("&&", " and ").replace("||", " or ")).strip()
     try:
-        tree = ast.parse(python, mode="eval")
+        tree = ast.parse(_as_python(entry.value), mode="eval")
     except (SyntaxError, ValueError) as error:
         yield Problem(file, entry.line, entry.column, f"the matcher is no expression: {getattr(error, 'msg', error)}")
         return
@@ -137,8 +157,20 @@ def _check_matcher(entry: _Entry, file: str) -> Iterator[Problem]:
     messages = dict.fromkeys(_wrong(node, used) for node in ast.walk(tree) if id(node) not in called)
     for message in filter(None, messages):
         yield Problem(file, entry.line, entry.column, message)
+    in_g = {id(argument) for node in ast.walk(tree) if _calls_g(node) for argument in node.args[:1]}
+    if any(_is_subject(node) and id(node) not in in_g for node in ast.walk(tree)):
+        yield Problem(file, entry.line, entry.column, "r.sub stands as the first value of g(...) only: nobody is let in by name")
     for missing in [f"p.{token}" for token in LINE if f"p.{token}" not in used]:
         yield Problem(file, entry.line, entry.column, f"the matcher never looks at {missing}: that column of policy.csv would be ignored")
+
+
+def _calls_g(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "g"
+
+
+def _is_subject(node: ast.AST) -> bool:
+    """Whether a node of a matcher is `r.sub`."""
+    return isinstance(node, ast.Attribute) and node.attr == "sub" and isinstance(node.value, ast.Name) and node.value.id == "r"
 
 
 def _wrong(node: ast.AST, used: set[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from rbac.policy.facts import Missing
-from rbac.snapshot.records import GONE, Asked, Instant, MemberRecord, OrganizationRecord, among
+from rbac.snapshot.records import GONE, Instant, MemberRecord, OrganizationRecord, RequestRecords, among
 from rbac.vocabulary import Distribution, Kind, Permission, Role
 
 _TARGET: Any = Missing("target")
@@ -24,12 +24,12 @@ class RecordedFacts(msgspec.Struct, gc=False):
     role: Role
     organization: OrganizationRecord
     user: MemberRecord
-    place: Any
+    domain: Any
     permission: Permission
     now: Instant
     target_named: bool
     task_named: bool
-    asked: Asked
+    records: RequestRecords
 
     # the organization
 
@@ -53,56 +53,56 @@ class RecordedFacts(msgspec.Struct, gc=False):
 
     @property
     def created_workspace(self) -> bool:
-        return self.place.workspace_created_by == self.user.user  # type: ignore[no-any-return]
+        return self.domain.workspace_created_by == self.user.user  # type: ignore[no-any-return]
 
     @property
     def workspace_member(self) -> bool:
         mine = self.user.workspaces
-        return self.place.workspace in mine if type(mine) is tuple else among(mine, self.place.workspace, self.now)
+        return self.domain.workspace in mine if type(mine) is tuple else among(mine, self.domain.workspace, self.now)
 
     @property
     def personal(self) -> bool:
-        return self.place.personal  # type: ignore[no-any-return]
+        return self.domain.personal  # type: ignore[no-any-return]
 
     @property
     def workspace_empty(self) -> bool:
-        return self.place.empty  # type: ignore[no-any-return]
+        return self.domain.empty  # type: ignore[no-any-return]
 
     # the project
 
     @property
     def created_project(self) -> bool:
-        return self.place.created_by == self.user.user  # type: ignore[no-any-return]
+        return self.domain.created_by == self.user.user  # type: ignore[no-any-return]
 
     @property
     def project_member(self) -> bool:
         mine = self.user.projects
-        return self.place.id in mine if type(mine) is tuple else among(mine, self.place.id, self.now)
+        return self.domain.id in mine if type(mine) is tuple else among(mine, self.domain.id, self.now)
 
     @property
     def published(self) -> bool:
-        return self.place.published  # type: ignore[no-any-return]
+        return self.domain.published  # type: ignore[no-any-return]
 
     @property
     def distribution(self) -> Distribution:
-        return self.place.distribution  # type: ignore[no-any-return]
+        return self.domain.distribution  # type: ignore[no-any-return]
 
     @property
     def show_data_manager_to(self) -> frozenset[Role]:
-        return self.place.show_data_manager_to  # type: ignore[no-any-return]
+        return self.domain.show_data_manager_to  # type: ignore[no-any-return]
 
     @property
     def review_only_assigned(self) -> bool:
-        return self.place.review_only_assigned  # type: ignore[no-any-return]
+        return self.domain.review_only_assigned  # type: ignore[no-any-return]
 
     @property
     def assigned_as_annotator(self) -> Any:
-        assigned = self.asked.assigned
+        assigned = self.records.assigned
         return Missing("assigned_as_annotator") if assigned is None else assigned[0]
 
     @property
     def assigned_as_reviewer(self) -> Any:
-        assigned = self.asked.assigned
+        assigned = self.records.assigned
         return Missing("assigned_as_reviewer") if assigned is None else assigned[1]
 
     @property
@@ -110,74 +110,74 @@ class RecordedFacts(msgspec.Struct, gc=False):
         pauses = self.user.pauses
         if not pauses:
             return False
-        until = pauses.get(self.place.id, ("", GONE))[1]
+        until = pauses.get(self.domain.id, ("", GONE))[1]
         return until is None or until > self.now
 
     # the task named
 
     @property
     def task_exists(self) -> Any:
-        task = self.asked.task
+        task = self.records.task
         return Missing("task_exists") if task is None else task.exists
 
     @property
     def task_annotator(self) -> Any:
-        task = self.asked.task
+        task = self.records.task
         return Missing("task_annotator") if task is None else task.annotator
 
     @property
     def task_reviewer(self) -> Any:
-        task = self.asked.task
+        task = self.records.task
         return Missing("task_reviewer") if task is None else task.reviewer
 
     @property
     def task_worked_on(self) -> Any:
-        task = self.asked.task
+        task = self.records.task
         return Missing("task_worked_on") if task is None else task.worked_on
 
     # the target named
 
     @property
     def target_known(self) -> bool:
-        return self.asked.target is not None
+        return self.records.target is not None
 
     @property
     def target_is_user(self) -> Any:
-        target = self.asked.target
+        target = self.records.target
         return _TARGET if target is None else target.user == self.user.user
 
     @property
     def target_active(self) -> Any:
-        target = self.asked.target
+        target = self.records.target
         return _TARGET if target is None else target.active
 
     @property
     def target_role(self) -> Any:
-        target = self.asked.target
-        role = None if target is None else target.role_in(self.place, self.now)
+        target = self.records.target
+        role = None if target is None else target.role_in(self.domain, self.now)
         return _TARGET if role is None else role
 
     @property
     def target_created_workspace(self) -> Any:
-        target = self.asked.target
-        return _TARGET if target is None else self.place.workspace_created_by == target.user
+        target = self.records.target
+        return _TARGET if target is None else self.domain.workspace_created_by == target.user
 
     @property
     def target_workspace_member(self) -> Any:
-        target = self.asked.target
-        return _TARGET if target is None else target.in_workspace(self.place.workspace, self.now)
+        target = self.records.target
+        return _TARGET if target is None else target.in_workspace(self.domain.workspace, self.now)
 
     @property
     def target_created_project(self) -> Any:
-        target = self.asked.target
-        return _TARGET if target is None else self.place.created_by == target.user
+        target = self.records.target
+        return _TARGET if target is None else self.domain.created_by == target.user
 
     @property
     def target_project_member(self) -> Any:
-        target = self.asked.target
-        return _TARGET if target is None else target.in_project(self.place.id, self.now)
+        target = self.records.target
+        return _TARGET if target is None else target.in_project(self.domain.id, self.now)
 
     @property
     def shares_domain_with_target(self) -> Any:
-        shares = self.asked.shares
+        shares = self.records.shares
         return _TARGET if shares is None else shares

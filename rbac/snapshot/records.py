@@ -125,7 +125,7 @@ class ProjectRecord(msgspec.Struct, frozen=True, gc=False):
         return Domain(Kind.PROJECT, self.id)
 
 
-Place = OrganizationRecord | WorkspaceRecord | ProjectRecord
+DomainRecord = OrganizationRecord | WorkspaceRecord | ProjectRecord
 
 
 class MemberRecord(msgspec.Struct, frozen=True, gc=False):
@@ -156,13 +156,13 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
         """How many facts it holds."""
         return 1 + len(self.workspaces) + len(self.projects) + len(self.project_roles) + len(self.pauses)
 
-    def role_in(self, place: Place, now: Instant) -> Role | None:
+    def role_in(self, domain: DomainRecord, now: Instant) -> Role | None:
         """The role in force there, None for whoever is not active."""
         if self.state is not _ACTIVE:
             return None
-        if not self.project_roles or type(place) is not ProjectRecord or self.role is None:
+        if not self.project_roles or type(domain) is not ProjectRecord or self.role is None:
             return self.role
-        role, until = self.project_roles.get(place.id, _NO_ROLE)
+        role, until = self.project_roles.get(domain.id, _NO_ROLE)
         return role_in_force(self.role, role if until is None or until > now else None)
 
     def subject(self, role: Role | None) -> Subject:
@@ -195,8 +195,8 @@ class TaskRecord(msgspec.Struct, frozen=True, gc=False):
     worked_on: bool
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
-    """The loose facts of one question, looked up because it asks for them; None is not loaded.
+class RequestRecords(msgspec.Struct, frozen=True, gc=False):
+    """What only one request needs: the target and task it names, and what its lines read beyond user and domain; None is not loaded.
 
     `assigned` says whether the user has a task in the project as annotator, and as reviewer; `shares` whether user
     and target share a workspace or project.
@@ -208,4 +208,4 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     shares: bool | None = None
 
 
-NOTHING_ELSE = Asked()
+NO_REQUEST_RECORDS = RequestRecords()

@@ -38,7 +38,7 @@ def test_a_users_links_are_loaded_alone(store: rbac.Store, acme: Organization) -
 
     assert enforcer.enforce(*acme.request("max", "data:export", "project:p1"))
     assert not enforcer.enforce(*acme.request("ada", "data:export", "project:p1"))
-    links = list(StoreAdapter(store.context.engine).links(Filter("acme", user="andy")))
+    links = list(StoreAdapter(store._store.engine).links(Filter("acme", user="andy")))
     assert ("user:andy", "annotator", "acme") in links
     assert not any(name.startswith("user:") and name != "user:andy" for name, _, _ in links)
 
@@ -46,10 +46,10 @@ def test_a_users_links_are_loaded_alone(store: rbac.Store, acme: Organization) -
 def test_every_organization_is_loaded_when_none_is_named(store: rbac.Store) -> None:
     store.create("beta", owner="olga")
     enforcer = store.organization("acme").enforcer()
-    enforcer.set_adapter(StoreAdapter(store.context.engine))
+    enforcer.set_adapter(StoreAdapter(store._store.engine))
     enforcer.get_model().clear_policy()
 
-    StoreAdapter(store.context.engine).load_policy(enforcer.get_model())
+    StoreAdapter(store._store.engine).load_policy(enforcer.get_model())
 
     rows = enforcer.get_model()["g"]["g"].policy
     assert ["user:olga", "owner", "acme"] in rows
@@ -65,7 +65,7 @@ def test_every_organization_is_loaded_when_none_is_named(store: rbac.Store) -> N
 )  # fmt: skip
 def test_every_write_method_raises(store: rbac.Store, method: str) -> None:
     with pytest.raises(rbac.Refused, match="not written through Casbin"):
-        getattr(StoreAdapter(store.context.engine), method)("p", "p", ["x"])
+        getattr(StoreAdapter(store._store.engine), method)("p", "p", ["x"])
 
 
 def test_no_method_of_casbins_adapter_that_writes_is_left() -> None:
@@ -82,7 +82,7 @@ def test_no_method_of_casbins_adapter_that_writes_is_left() -> None:
 def test_the_view_has_the_same_roles_for_casbin_in_any_language(store: rbac.Store, acme: Organization) -> None:
     acme.acting("max").grant("andy", "reviewer", on="project:p1")
 
-    with store.context.reading() as connection:
+    with store._store.reading() as connection:
         rows = {tuple(row)[:4] for row in connection.execute(select(text("ptype, v0, v1, v2 FROM casbin_rule")))}
 
     assert ("g", "user:olga", "owner", "acme") in rows

@@ -205,7 +205,7 @@ def test_a_restore_in_the_middle_of_a_question_that_reaches_the_same_revision_is
     acme.acting("ada").grant("andy", "reviewer")
     assert acme.can(*EXPORT)
     restores = iter([lambda: restored.backup(source)])
-    event.listen(acme.context.engine, "begin", lambda _: next(restores, lambda: None)())
+    event.listen(acme._store.engine, "begin", lambda _: next(restores, lambda: None)())
 
     assert not acme.can("max", "data:export", "project:p6")
 
@@ -225,7 +225,7 @@ def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(
     acme.acting("ada").grant("max", "annotator")
     assert not acme.can(*EXPORT)
 
-    acme.context.engine.dispose()
+    acme._store.engine.dispose()
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     shutil.move(tmp_path / "backup.db", path)

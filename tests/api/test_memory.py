@@ -23,7 +23,7 @@ class Queries:
 
     def __init__(self, store: rbac.Store) -> None:
         self.statements: list[str] = []
-        event.listen(store.context.engine, "before_cursor_execute", self._note)
+        event.listen(store._store.engine, "before_cursor_execute", self._note)
 
     def _note(self, connection: object, cursor: object, statement: str, *_: object) -> None:
         if not statement.startswith("BEGIN"):
@@ -159,8 +159,8 @@ def test_every_kind_of_change_is_followed(acme: Organization) -> None:
 
 def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organization) -> None:
     """In memory; what `member` hands out is a copy."""
-    with acme.context.reading() as connection:
-        source = Snapshot(connection, "acme", acme.context.decider.policy.reads)
+    with acme._store.reading() as connection:
+        source = Snapshot(connection, "acme", acme._store.decider.policy.reads)
         rita, andy = source.member("rita"), source.member("andy")
 
     assert rita is not None and andy is not None
@@ -188,7 +188,7 @@ def test_what_a_caller_does_to_a_record_it_was_given_changes_no_answer(file_stor
     assert member is not None
 
     member.project_roles["p1"] = (Role.REVIEWER, None)
-    acme.record().restrictions["data:export"] = Role.OWNER
+    acme.details().restrictions["data:export"] = Role.OWNER
 
     assert not acme.can("andy", "review:access", "project:p1")
-    assert not acme.record().restrictions
+    assert not acme.details().restrictions

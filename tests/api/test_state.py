@@ -82,7 +82,7 @@ def test_an_update_that_waited_for_a_transfer_is_refused_for_the_owner_there_is_
             ended.append(str(error))
 
     updating = threading.Thread(target=update)
-    with writing(store.context.engine, "acme", actor="root", actor_kind="operator", operation="transfer_ownership", at=1) as work:
+    with writing(store._store.engine, "acme", actor="root", actor_kind="operator", operation="transfer_ownership", at=1) as work:
         write(work, "owner", before={"user": "olga"}, after={"user": "ada"})
         updating.start()
         time.sleep(0.5)

@@ -50,20 +50,20 @@ SEEDS = (
     Seed(
         "a change keeps the member it names in memory",
         "rbac/snapshot/cache.py",
-        "        if user is not None:\n            shelf.drop_member(user)\n",
+        "        if user is not None:\n            kept.drop_member(user)\n",
         "",
         "tests/api/test_memory.py::test_every_kind_of_change_is_followed[sqlite]",
     ),
     Seed(
         "a change keeps the workspace that a project left in memory",
         "rbac/snapshot/cache.py",
-        "                shelf.drop_place(f\"workspace:{side['workspace']}\")",
+        "                kept.drop_domain(f\"workspace:{side['workspace']}\")",
         "                pass",
         "tests/api/test_memory.py::test_every_kind_of_change_is_followed[sqlite]",
     ),
     Seed(
         "memberships are read of every organization",
-        "rbac/snapshot/reader.py",
+        "rbac/snapshot/statements.py",
         "c.until).where(_here(table), c.user == _USER)",
         "c.until).where(c.user == _USER)",
         "tests/invariants/test_isolation.py::test_memberships_of_equal_ids_in_two_organizations_never_meet[sqlite]",
@@ -71,8 +71,8 @@ SEEDS = (
     Seed(
         "a decision does not look at the end of a membership",
         "rbac/snapshot/facts_of_records.py",
-        "among(mine, self.place.workspace, self.now)",
-        "self.place.workspace in mine",
+        "among(mine, self.domain.workspace, self.now)",
+        "self.domain.workspace in mine",
         "tests/api/test_readings.py::test_what_has_an_end_is_gone_from_that_very_instant[sqlite]",
     ),
     Seed(
@@ -85,14 +85,14 @@ SEEDS = (
     Seed(
         "a new life of the store is not noticed",
         "rbac/snapshot/cache.py",
-        "stand is not None and self.stand is not None and stand.epoch == self.stand.epoch",
-        "stand is not None and self.stand is not None",
+        "version is not None and self.version is not None and version.epoch == self.version.epoch",
+        "version is not None and self.version is not None",
         "tests/cluster/test_lives.py::test_a_new_life_empties_the_memory_of_every_node_at_once",
     ),
     Seed(
         "a history that reached the same revision another way is not noticed",
         "rbac/snapshot/reader.py",
-        "if row is None or row.hash != stand.head:",
+        "if row is None or row.hash != version.head:",
         "if row is None:",
         "tests/api/test_freshness.py::test_a_restored_history_that_reaches_the_same_revision_another_way_is_noticed",
     ),
@@ -113,8 +113,8 @@ SEEDS = (
     Seed(
         "at_least is content with one revision less",
         "rbac/open_store.py",
-        "if at_least and revision_of(source) < at_least:",
-        "if at_least and revision_of(source) < at_least - 1:",
+        "if wanted and revision_of(view) < wanted:",
+        "if wanted and revision_of(view) < wanted - 1:",
         "tests/cluster/test_bus.py::test_at_least_is_never_answered_from_before",
     ),
     Seed(
@@ -150,7 +150,7 @@ SEEDS = (
         "rbac/database/watch/listener.py",
         "if lag > self._max_staleness:",
         "if lag > 1000 * self._max_staleness:",
-        "tests/cluster/test_server.py::test_a_stale_node_says_no_to_questions_and_an_error_to_everything_else",
+        "tests/cluster/test_server.py::test_a_stale_node_raises_stale_from_every_question_and_an_outage_is_never_shown_as_a_no",
     ),
     Seed(
         "a condition whose fact is missing is true in an allow line",

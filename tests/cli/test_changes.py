@@ -136,7 +136,7 @@ def test_a_refusal_exits_4_with_its_own_sentence_and_changes_nothing(rbac: Rbac,
 
 def test_every_setting_of_the_schema_can_be_configured_from_the_command_line(rbac: Rbac, here: Path) -> None:
     with library.connect("sqlite:///rbac.db") as store:
-        names = [name for name, value in vars_of(store.organization("acme").record()).items() if isinstance(value, bool)]
+        names = [name for name, value in vars_of(store.organization("acme").details()).items() if isinstance(value, bool)]
 
     assert len(names) == 4
     for name in names:

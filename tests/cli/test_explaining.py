@@ -14,7 +14,7 @@ END = "2030-01-31T12:00:00Z"
 
 def _why(acme: Organization, user: str, domain: str = "project:p1") -> str:
     permission = {"organization": "api:access", "project:p1": "project:view"}[domain]
-    return role_in_force(acme.look(user, permission, domain)[1].known)
+    return role_in_force(acme.trace(user, permission, domain).question)
 
 
 def test_without_a_project_role_it_is_the_organization_role(acme: Organization) -> None:

@@ -91,7 +91,7 @@ def test_a_revision_that_is_not_reached_is_the_stores_and_no_no(rbac: Rbac) -> N
     assert (answer.exit_code, answer.stdout) == (6, "")
 
 
-def test_a_revision_may_be_a_token_which_another_life_of_the_store_refuses(rbac: Rbac, here: Path) -> None:
+def test_a_revision_may_be_a_token_which_a_restored_store_refuses(rbac: Rbac, here: Path) -> None:
     seal = rbac("audit --head").stdout.split()[2][:16]
     line = {"user": "max", "permission": "data:export", "domain": "project:p1"}
     (here / "lines.jsonl").write_text("".join(json.dumps(line | {"at_least": at}) + "\n" for at in (f"1@{seal}", "1@" + "0" * 16)))
@@ -99,7 +99,7 @@ def test_a_revision_may_be_a_token_which_another_life_of_the_store_refuses(rbac:
     assert rbac(f"check max data:export project:p1 --at-least 1@{seal}").exit_code == 0
     refused = rbac(["check", "max", "data:export", "project:p1", "--at-least", "1@" + "0" * 16])
     assert (refused.exit_code, refused.stdout) == (6, "")
-    assert "belongs to another life of this store" in refused.stderr
+    assert "was issued before a backup was restored" in refused.stderr
     lines = rbac("check --from lines.jsonl")
     assert (lines.exit_code, len(lines.stdout.splitlines())) == (6, 1)
     assert rbac("check max data:export project:p1 --at-least 1@x").exit_code == 2
@@ -151,7 +151,7 @@ GOOD = '{"user": "max", "permission": "data:export", "domain": "project:p1"}'
         ('{"user": "max", "permission": "data:export", "domain": "organization"}', "data:export is asked in project"),
         ('{"user": "max", "permission": "data:export", "domain": "project:p1", "via": "fax"}', "unknown way to arrive 'fax'"),
         ('{"user": "m x", "permission": "data:export", "domain": "project:p1"}', "'m x' cannot be the id of a user"),
-        ('{"user": "max", "permission": "data:export", "domain": "project:p1", "at_least": "1"}', "'1' is no revision: write a number"),
+        ('{"user": "max", "permission": "data:export", "domain": "project:p1", "at_least": "1"}', "'1' is not a revision: write a number"),
         ('{"user": "max", "permission": "data:export", "domain": "project:p1", "at_least": 1.5}', "expected `int | str`, got `float`"),
         ("[" * 100_000, "nested too deeply"),
     ],

@@ -40,7 +40,7 @@ def node(url: str, acme: Organization) -> Iterator[Organization]:
 
 def listening(store: rbac.Store) -> bool:
     """Make a node listen, as its second question would."""
-    bus = store.context.bus(patience=5)
+    bus = store._store.bus(patience=5)
     return bus is not None and bus.state == "listening"
 
 

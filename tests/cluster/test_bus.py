@@ -32,18 +32,18 @@ def test_a_commit_of_another_node_is_heard_long_before_the_next_poll(acme: Organ
 
 def test_a_node_that_hears_nothing_asks_nothing(acme: Organization, node: Organization) -> None:
     assert node.can(*EXPORT)
-    pool = node.context.engine.pool
+    pool = node._store.engine.pool
     before = pool.checkedout()  # type: ignore[attr-defined]
-    node.context.engine.dispose()
+    node._store.engine.dispose()
 
     for _ in range(100):
         assert node.can(*EXPORT)
 
-    assert node.context.engine.pool.checkedin() == before == 0  # type: ignore[attr-defined]
+    assert node._store.engine.pool.checkedin() == before == 0  # type: ignore[attr-defined]
 
 
 def test_a_commit_in_one_organization_leaves_the_mark_of_another_alone(acme: Organization, node: Organization, url: str) -> None:
-    watch = node.context._watch
+    watch = node._store._watch
     assert watch is not None
     before = watch.mark("beta")
     with rbac.connect(url) as other:
@@ -89,7 +89,7 @@ def test_a_change_that_nobody_announced_is_seen_by_the_poll(acme: Organization, 
         with psycopg.connect(psycopg_url(url)) as connection:
             connection.execute("UPDATE store SET epoch = md5('another life')")
 
-        watch = store.context._watch
+        watch = store._store._watch
         assert watch is not None
         mark = watch.mark("acme")
         within(5, lambda: watch.mark("acme") != mark)
@@ -115,13 +115,13 @@ def test_at_least_is_never_answered_from_before(acme: Organization, url: str, mo
 def test_a_node_far_behind_empties_its_cache(acme: Organization, node: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     assert node.can(*EXPORT)
     assert node.can("rita", "project:view", "project:p1") is not None
-    directory = node.context._directory
+    directory = node._store._cache
     assert directory is not None
-    shelf = directory._shelves["acme"]
+    shelf = directory._organizations["acme"]
     assert {"max", "rita"} <= shelf.members.keys()
     tasks = [f"n{number}" for number in range(cache.FAR_BEHIND + 1)]
 
-    with rbac.connect(acme.context.engine) as writer:
+    with rbac.connect(acme._store.engine) as writer:
         revision = writer.record("acme", project="p1", tasks=tasks)
 
     assert node.check(*EXPORT, at_least=revision)
@@ -131,13 +131,13 @@ def test_a_node_far_behind_empties_its_cache(acme: Organization, node: Organizat
 def test_a_node_behind_by_less_keeps_what_did_not_change(acme: Organization, node: Organization) -> None:
     assert node.can(*EXPORT)
     node.can("rita", "project:view", "project:p1")
-    directory = node.context._directory
+    directory = node._store._cache
     assert directory is not None
 
     revision = acme.acting("ada").grant("andy", "reviewer")
 
     assert node.check(*EXPORT, at_least=revision)
-    assert "rita" in directory._shelves["acme"].members
+    assert "rita" in directory._organizations["acme"].members
 
 
 def test_a_killed_listening_connection_comes_back_and_no_question_notices(acme: Organization, node: Organization, url: str) -> None:
@@ -174,7 +174,7 @@ def test_a_killed_listening_connection_comes_back_and_no_question_notices(acme: 
 
 
 def _store_of(organization: Organization) -> rbac.Store:
-    return rbac.Store(organization.context)
+    return rbac.Store(organization._store)
 
 
 def test_a_child_after_a_fork_listens_for_itself_and_leaves_the_parent_listening(acme: Organization, node: Organization, url: str) -> None:
@@ -189,7 +189,7 @@ def test_a_child_after_a_fork_listens_for_itself_and_leaves_the_parent_listening
             os.write(program_write, b"1")
             os.read(go_read, 1)
             within(2, lambda: not node.can(*EXPORT))
-            node.context.close()
+            node._store.close()
             os.write(program_write, f"{first} {heard}".encode())
         finally:
             os._exit(0)
@@ -244,18 +244,18 @@ def test_a_node_without_descriptors_listens_again_once_there_are_some(acme: Orga
     program = f"""
 import os, resource, time, psycopg, rbac
 store, killer = rbac.connect({url!r}, poll=0.2), psycopg.connect({psycopg_url(url)!r}, autocommit=True)
-assert store.context.bus(patience=5).state == "listening"
+assert store._store.bus(patience=5).state == "listening"
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
 listens = "query LIKE '%pg_current_snapshot()%' AND pid <> pg_backend_pid()"
 killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + listens)
 time.sleep(1)
-state = store.context.bus().state
+state = store._store.bus().state
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 begun = time.monotonic()
-while store.context.bus().state != "listening" and time.monotonic() < begun + 10:
+while store._store.bus().state != "listening" and time.monotonic() < begun + 10:
     time.sleep(0.05)
-print(state, store.context.bus().state, sep=",")
+print(state, store._store.bus().state, sep=",")
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
 
@@ -267,7 +267,7 @@ def test_how_old_news_is_counts_the_time_a_machine_was_suspended(
 ) -> None:
     if hasattr(time, "CLOCK_BOOTTIME"):
         assert abs(clock.ticks() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 60
-    watch, before = node.context._watch, clock.ticks
+    watch, before = node._store._watch, clock.ticks
     assert watch is not None
     known = watch.mark("acme")
     assert watch.mark("acme") == known
@@ -285,7 +285,7 @@ def test_poll_and_max_staleness_are_checked_at_the_door(url: str) -> None:
 
 
 def test_a_mark_costs_less_than_a_microsecond_or_so(node: Organization) -> None:
-    watch = node.context._watch
+    watch = node._store._watch
     assert watch is not None
     begun = time.perf_counter()
     for _ in range(10_000):

@@ -16,7 +16,7 @@ from tests.conftest import ACME, Clock
 
 
 def test_a_node_that_listens_is_well(acme: Organization) -> None:
-    health = rbac.Store(acme.context).health()
+    health = rbac.Store(acme._store).health()
 
     assert health.organizations == {"acme": 1}
     assert health.bus is not None

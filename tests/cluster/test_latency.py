@@ -25,7 +25,7 @@ url, channel, revocations = sys.argv[1], sys.argv[2], int(sys.argv[3])
 bus.CHANNEL = channel
 store = rbac.connect(url)
 acme = store.organization("acme")
-store.context.bus(patience=10)
+store._store.bus(patience=10)
 print("ready", flush=True)
 for wanted in (False, True) * revocations:
     while acme.can("max", "data:export", "project:p1") is not wanted:

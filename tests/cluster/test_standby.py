@@ -30,7 +30,7 @@ def test_a_commit_between_two_others_is_seen_while_an_older_transaction_is_open(
         store.import_state(ACME)
         acme, node = store.organization("acme"), copy.organization("acme")
         within(5, lambda: node.can(*EXPORT))
-        bus = copy.context.bus(patience=5)
+        bus = copy._store.bus(patience=5)
         assert bus is not None and bus.state == "polling"
 
         with psycopg.connect(psycopg_url(server.url)) as older:

@@ -20,7 +20,7 @@ from tests.conftest import ACME, Clock
 
 def rows(store: rbac.Store) -> dict[str, list[Any]]:
     """Every row of every table but the refusals'."""
-    with store.context.reading() as connection:
+    with store._store.reading() as connection:
         kept = [table for table in tables.metadata.tables.values() if table is not tables.refusal]
         return {table.name: sorted(map(repr, connection.execute(select(table)))) for table in kept}
 
@@ -71,11 +71,11 @@ def test_a_block_that_goes_on_after_a_refusal_keeps_both_the_change_and_the_refu
 
 def test_what_the_database_itself_refuses_is_kept_as_well(acme: Organization, store: rbac.Store) -> None:
     def owner_gone(connection: Any, *_: object) -> None:
-        event.remove(store.context.engine, "before_execute", owner_gone)
+        event.remove(store._store.engine, "before_execute", owner_gone)
         connection.execute(text("UPDATE organization SET owner_state = 'deactivated'"))
 
     with pytest.raises(rbac.Refused, match="the store refused the change"), acme.acting("ada") as ada:
-        event.listen(store.context.engine, "before_execute", owner_gone)
+        event.listen(store._store.engine, "before_execute", owner_gone)
         ada.grant("andy", "reviewer")
 
     (kept,) = acme.refusals()
@@ -144,7 +144,7 @@ def test_refusals_are_filtered(acme: Organization, clock: Clock) -> None:
 def test_a_refusal_that_cannot_be_recorded_is_the_same_refusal(
     acme: Organization, store: rbac.Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with store.context.engine.begin() as connection:
+    with store._store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE refusal RENAME TO elsewhere"))
 
     with caplog.at_level(logging.WARNING, "rbac"), pytest.raises(rbac.Refused, match="olga is the Owner of acme"):

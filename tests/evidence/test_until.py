@@ -86,9 +86,9 @@ def test_an_explanation_says_that_a_project_role_has_ended(acme: Organization, c
     acme.acting("max").grant("andy", "reviewer", on="project:p1", until=write_instant(end))
     over(clock, end)
 
-    decision, looked = acme.look("andy", "review:access", "project:p1")
+    traced = acme.trace("andy", "review:access", "project:p1")
 
-    assert (decision.allowed, looked.known.facts and looked.known.facts.role) == (False, Role.ANNOTATOR)
+    assert (traced.decision.allowed, traced.question.facts and traced.question.facts.role) == (False, Role.ANNOTATOR)
 
 
 def test_a_pause_that_is_over_stops_nobody_and_a_pause_without_end_does(acme: Organization, clock: Clock, end: Instant) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 import rbac
 from rbac.database.audit.log import entries
 from rbac.database.audit.verify import verify as verify_audit
-from rbac.listing.members import of
+from rbac.listing.members import members
 from rbac.snapshot.reader import Snapshot
 from rbac.vocabulary import ORGANIZATION, Role, State
 
@@ -83,7 +83,7 @@ class Eyes:
 
     def look(self, organization: str, *, verify: bool) -> Seen:
         """One read transaction: one Owner, roles of the closed set, the chain going on from where the last look left it."""
-        context = self._store.context
+        context = self._store._store
         with context.reading() as connection:
             record = Snapshot(connection, organization, context.decider.policy.reads).organization()
             assert record is not None
@@ -94,7 +94,7 @@ class Eyes:
                 assert ("owner" in {change.kind for change in entry.changes}) <= (entry.actor_kind == "operator"), entry
                 revision, head = entry.revision, entry.hash
             assert record.revision == revision, f"{organization} is at {record.revision}, its audit at {revision}"
-            everybody = list(of(connection, organization, ORGANIZATION, context.clock()))
+            everybody = list(members(connection, organization, ORGANIZATION, context.clock()))
             assert [(each.user, each.state) for each in everybody if each.role is Role.OWNER] == [(record.owner, State.ACTIVE)]
             if verify:
                 verified = verify_audit(connection, organization)

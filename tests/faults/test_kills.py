@@ -204,7 +204,7 @@ def revisions_of(store: rbac.Store, change: Change) -> list[int]:
         query = select(a.revision).where(a.organization == change.organization, a.revision.in_(keyed), a.actor == change.actor)
     else:
         query = select(a.revision).where(a.organization == change.organization, (a.ticket == change.name) | (a.actor == change.name))
-    with store.context.reading() as connection:
+    with store._store.reading() as connection:
         return list(connection.execute(query).scalars())
 
 

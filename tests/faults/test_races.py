@@ -98,7 +98,7 @@ def in_order(store: rbac.Store, tried: list[Tried]) -> None:
 def makers(store: rbac.Store, name: str, accepted: list[Tried]) -> dict[int, Tried]:
     """Which change made which revision: the audit names the ticket or the operator, the table of keys the key."""
     key = t.request_key.c
-    with store.context.reading() as connection:
+    with store._store.reading() as connection:
         keys = {row.revision: row.key for row in connection.execute(select(key.revision, key.key).where(key.organization == name))}
     marked = {each.mark: each for each in accepted}
     found = {entry.revision: marked[mark_of(entry, keys)] for entry in store.organization(name).audit(first=2)}

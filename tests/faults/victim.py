@@ -82,7 +82,7 @@ def live(url: str, life: int, pipe: Connection) -> None:
     """Change the store until the end of this process, which comes from outside."""
     dice = random.Random(life)
     with rbac.connect(url) as store:
-        event.listen(store.context.engine, "before_cursor_execute", lambda *said: tell(pipe, said[2]))
+        event.listen(store._store.engine, "before_cursor_execute", lambda *said: tell(pipe, said[2]))
         for number in itertools.count():
             change = thrown(dice, store, f"k-{life}-{number}")
             pipe.send(change)
@@ -110,7 +110,7 @@ def thrown(dice: random.Random, store: rbac.Store, name: str) -> Change:
         return Change(kind, name, values=tuple(f"{name}-{number}" for number in range(5)))
     if kind == "import":
         return Change(kind, name, organization=name, values=(dice.choice(["one", "two"]),))
-    variant = "two" if store.organization("other").record().plugins_enabled else "one"
+    variant = "two" if store.organization("other").details().plugins_enabled else "one"
     return Change(kind, name, organization="other", values=(variant,))
 
 

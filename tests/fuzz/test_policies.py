@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from rbac.decisions.decider import Decider
+from rbac.decisions.trace import ensure_agreement
 from rbac.errors import PolicyError
 from rbac.policy.facts import GivenFacts
 from rbac.policy.reader import PACKAGED, Policy, parse_policy
@@ -96,7 +97,7 @@ def _stays_closed(policy: Policy, rules: list[list[str]]) -> None:
         asked = decider.allows(Subject("u", role), PATHS[permission.kind], permission, nothing)
         assert plainly or not asked, f"{role} {permission} with nothing known"
         assert not decider.allows(Subject("u", None), PATHS[permission.kind], permission, nothing), "nobody has no role"
-        decider.agree(asked, decider.verdict(role, permission, nothing))
+        ensure_agreement(policy, asked, decider.trace_cell(role, permission, nothing))
         if any(rule[1:] == ["*", permission.kind, "*", "*", "unknown_target", "deny"] for rule in cell):
             strangers = GivenFacts(role=role, kind=permission.kind, target_named=True, target_known=False)
             assert not decider.allows(Subject("u", role), PATHS[permission.kind], permission, strangers), "an unknown target"

@@ -96,14 +96,14 @@ def test_a_store_that_cannot_answer_is_an_error_and_no_answer(acme: Organization
     assert acme.can("olga", "billing:configure")
     for file in tmp_path.glob("rbac.db*"):
         os.remove(file)
-    acme.context.close()
+    acme._store.close()
 
     with pytest.raises(rbac.StoreError):
         acme.can("olga", "billing:configure")
 
 
 def test_a_restriction_this_program_does_not_know_is_an_error_and_no_answer(acme: Organization) -> None:
-    with acme.context.engine.begin() as connection:
+    with acme._store.engine.begin() as connection:
         connection.execute(text("INSERT INTO restriction VALUES ('acme', 'future:permission', 'owner')"))
 
     with pytest.raises(rbac.StoreError, match="too old for this store"):

@@ -58,7 +58,7 @@ def test_memberships_of_equal_ids_in_two_organizations_never_meet(acme: Organiza
     assert acme.can("andy", "workspace:view", "workspace:w1")
     member = twin.member("andy")
 
-    assert member is not None and (member.workspaces, member.projects, member.project_roles, member.pauses) == ((), (), {}, {})
+    assert member is not None and (member.workspaces, member.projects, member.project_roles, member.pauses) == ({}, {}, {}, {})
     acme.acting("max").pause("rita", "project:p1")
     assert [each.member("rita").pauses.keys() for each in (acme, twin)] == [{"p1"}, set()]  # type: ignore[union-attr]
 
@@ -90,7 +90,7 @@ def test_changes_of_one_organization_change_no_answer_row_audit_or_refusal_of_an
 def test_every_statement_of_a_question_or_a_change_is_bound_to_its_organization(store: rbac.Store, acme: Organization) -> None:
     told: list[tuple[str, str]] = []
     event.listen(
-        store.context.engine,
+        store._store.engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, parameters, *_: told.append((statement, repr(parameters))),
     )

@@ -54,7 +54,7 @@ def test_no_question_walks_through_a_table(store: rbac.Store, acme: Organization
     store.record("acme", project="p2", tasks=[f"x{number}" for number in range(50)], worked_on={"x1": ["andy"]})
     asked: dict[str, Any] = {}
     event.listen(
-        store.context.engine,
+        store._store.engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, parameters, *_: asked.setdefault(statement, parameters),
     )
@@ -66,7 +66,7 @@ def test_no_question_walks_through_a_table(store: rbac.Store, acme: Organization
 
     statements = {statement: parameters for statement, parameters in asked.items() if statement.lstrip("(").startswith("SELECT")}
     walked = []
-    with acme.context.reading() as connection:
+    with acme._store.reading() as connection:
         for statement, parameters in statements.items():
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
             walked += [(step, statement) for step in plan if step.startswith("SCAN") and not step.startswith(HARMLESS)]
@@ -78,7 +78,7 @@ def test_no_question_walks_through_a_table(store: rbac.Store, acme: Organization
 def test_the_answers_take_no_more_statements_with_a_hundred_times_the_tasks(store: rbac.Store, acme: Organization) -> None:
     counted: list[int] = []
     told: list[str] = []
-    event.listen(store.context.engine, "before_cursor_execute", lambda connection, cursor, statement, *_: told.append(statement))
+    event.listen(store._store.engine, "before_cursor_execute", lambda connection, cursor, statement, *_: told.append(statement))
     for number in (5, 500):
         store.record("acme", project="p2", tasks=[f"x{each}" for each in range(number)])
         told.clear()

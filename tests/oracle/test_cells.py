@@ -91,7 +91,7 @@ def test_the_reason_and_the_answer_are_one(role: Role) -> None:
             if chooser.random() > 0.02:
                 continue
             given = GivenFacts(**facts)
-            verdict = DECIDER.verdict(role, permission, given)
+            verdict = DECIDER.trace_cell(role, permission, given)
 
             assert verdict.allowed is ask(DECIDER.casbin, role, permission, facts)
             assert verdict.reason

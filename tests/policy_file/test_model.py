@@ -59,12 +59,28 @@ def test_a_matcher_that_is_nested_beyond_measure_is_refused_like_any_other(grown
         parse_model(TEXT.replace("m = ", f"m = {grown} && "), "mine.conf")
 
 
-@pytest.mark.parametrize("shortcut", ["1 == 1 || ", 'r.sub == "user:u" || ', "!"])
+@pytest.mark.parametrize("shortcut", ["1 == 1 || ", "!"])
 def test_a_matcher_that_lets_somebody_in_past_the_lines_is_refused_before_the_first_request(shortcut: str) -> None:
     model = parse_model(TEXT.replace("m = (p.act", f"m = {shortcut}(p.act"), "mine.conf")
 
     with pytest.raises(PolicyError, match=r"mine\.conf:1:1: the matcher does not decide"):
         Decider(read_policy(), model)
+
+
+@pytest.mark.parametrize(
+    "shortcut", ['r.sub == "user:u" || ', 'kind(r.sub) == "x" || ', "g(p.sub, r.sub, r.dom) || ", "r.sub in p.sub || "]
+)
+def test_a_matcher_that_tests_the_user_by_name_is_refused(shortcut: str) -> None:
+    with pytest.raises(PolicyError, match=r"mine\.conf:\d+:5: r\.sub stands as the first value of g\(\.\.\.\) only"):
+        parse_model(TEXT.replace("m = (p.act", f"m = {shortcut}(p.act"), "mine.conf")
+
+
+def test_a_model_laid_out_and_commented_another_way_is_the_packaged_one() -> None:
+    moved = "# mine\n" + TEXT.replace(" || ", "  ||  ")
+    other = TEXT.replace('p.act == "*" || r.act == p.act', 'r.act == p.act || p.act == "*"')
+
+    assert Decider(read_policy(), parse_model(moved, "mine.conf")).packaged
+    assert not Decider(read_policy(), parse_model(other, "mine.conf")).packaged
 
 
 def test_a_matcher_written_another_way_is_accepted() -> None:

@@ -68,7 +68,7 @@ class OnFile:
         child = os.fork()
         if child == 0:
             try:
-                event.listen(store.context.engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+                event.listen(store._store.engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGKILL))
                 unit_of_work()
                 os._exit(NOTHING_TO_COMMIT)
             finally:
@@ -116,13 +116,13 @@ class OnServer:
                 cut.append(connection.scalar(text("SELECT pg_backend_pid()")))
                 execute(self._server, f"SELECT pg_terminate_backend({cut[0]})")
 
-        event.listen(store.context.engine, "commit", terminate)
+        event.listen(store._store.engine, "commit", terminate)
         try:
             unit_of_work()
         except rbac.StoreError:
             assert cut
         finally:
-            event.remove(store.context.engine, "commit", terminate)
+            event.remove(store._store.engine, "commit", terminate)
         return bool(cut)
 
     def back_up(self) -> None:

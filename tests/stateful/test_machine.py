@@ -382,7 +382,7 @@ class Machine(RuleBasedStateMachine):
         self.place.restore()
         self.life = copy.deepcopy(self.backup)
         if say_so:
-            self.acme.context.ready()
+            self.acme._store.ready()
             self.stores[self.steps % 2].restored()
         for store in self.stores if lost else ():
             with pytest.raises(rbac.StoreError):

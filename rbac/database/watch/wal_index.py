@@ -48,12 +48,22 @@ class Watch(Protocol):
         """Let go of what taking marks needs."""
 
 
-def watch(engine: Engine, *, poll: float = POLL, max_staleness: float = MAX_STALENESS) -> Watch | None:
-    """What takes marks of a store; None where nothing can be told and every question has to read: SQLite in memory."""
+def watch(engine: Engine, *, poll: float = POLL, max_staleness: float = MAX_STALENESS) -> Watch:
+    """What takes marks of a store."""
     if not is_sqlite(engine):
         return Following(engine, poll, max_staleness)
     path = file_of(engine)
-    return None if path is None else _File(path)
+    return _Unmarked() if path is None else _File(path)
+
+
+class _Unmarked:
+    """SQLite in memory, and SQLite's own `file:` addresses: nothing can be told without a query, so no mark equals another."""
+
+    def mark(self, organization: str) -> Mark:
+        return object()
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 class _File:

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from rbac.fact_space.diagrams import Node
 from rbac.fact_space.space import Space, places_of, space
-from rbac.listing import members
-from rbac.listing import standings as domains
+from rbac.listing.members import members
+from rbac.listing.standings import Standing, domains, standings
+from rbac.open_store import open_store_of
 from rbac.policy.facts import VALUES, Facts
 from rbac.policy.reader import Policy
 from rbac.policy.roles import Subject
@@ -25,7 +26,7 @@ from rbac.review.diff.compare import CellChange
 from rbac.review.diff.report import NAMED, Affected
 from rbac.snapshot.facts_of_records import RecordedFacts
 from rbac.snapshot.reader import Snapshot
-from rbac.snapshot.records import NOTHING_ELSE, Instant, MemberRecord, OrganizationRecord, Place
+from rbac.snapshot.records import NO_REQUEST_RECORDS, DomainRecord, Instant, MemberRecord, OrganizationRecord
 from rbac.store import Store
 from rbac.vocabulary import Domain, Kind, Permission, Request, Role, State
 
@@ -53,11 +54,11 @@ class _Touched:
 
 def affected(store: Store, old: Policy, new: Policy, changes: Sequence[CellChange], organizations: Sequence[str]) -> tuple[Affected, ...]:
     """For each changed cell that touches somebody: how many people of the organizations, in how many domains, the first of them."""
-    here = space()
+    here, opened = space(), open_store_of(store)
     touched = {(change.role, change.permission): _touched(here, old, new, change.role, change.permission) for change in changes}
     for name in organizations:
-        with store.context.reading() as connection:
-            _Reader(connection, name, store.context.clock(), touched, f"{name}/" if len(organizations) > 1 else "").read()
+        with opened.reading() as connection:
+            _Reader(connection, name, opened.clock(), touched, f"{name}/" if len(organizations) > 1 else "").read()
     return tuple(_affected(cell, each) for cell, each in touched.items() if each.gaining or each.losing)
 
 
@@ -79,7 +80,7 @@ class _Reader:
         self._touched = touched
         self._source = Snapshot(connection, organization, _EVERY_FACT)
         self._kinds = {permission.kind for _, permission in touched}
-        self._places: dict[Domain, Place] = {}
+        self._places: dict[Domain, DomainRecord] = {}
         self._outsiders: dict[Cell, dict[Domain, tuple[bool, bool]]] = defaultdict(dict)
         self._standing: Counter[tuple[Domain, Role]] = Counter()
 
@@ -88,8 +89,8 @@ class _Reader:
         record = self._source.organization()
         if record is None:
             return
-        for domain in domains.every(self._connection, self._organization):
-            place = self._source.place(str(domain)) if domain.kind in self._kinds else None
+        for domain in domains(self._connection, self._organization):
+            place = self._source.domain(str(domain)) if domain.kind in self._kinds else None
             if place is not None:
                 self._places[domain] = place
                 self._evaluate_outsiders(record, domain, place)
@@ -104,16 +105,16 @@ class _Reader:
                     self._touched[role, permission].domains.add((self._organization, domain))
 
     def _active(self) -> Iterator[MemberRecord]:
-        for membership in list(members.of(self._connection, self._organization, Domain(Kind.ORGANIZATION), self._now)):
+        for membership in list(members(self._connection, self._organization, Domain(Kind.ORGANIZATION), self._now)):
             member = self._source.member(membership.user) if membership.state is State.ACTIVE else None
             if member is not None:
                 yield member
 
-    def _evaluate_outsiders(self, record: OrganizationRecord, domain: Domain, place: Place) -> None:
+    def _evaluate_outsiders(self, record: OrganizationRecord, domain: Domain, place: DomainRecord) -> None:
         """Somebody of each role with nothing to do with the domain. In the organization nobody is an outsider."""
         for role, permission in self._cells(domain) if domain.kind is not Kind.ORGANIZATION else ():
             nobody = MemberRecord("", role, State.ACTIVE, (), (), {}, {}, Subject("", role))
-            facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now, False, False, NOTHING_ELSE)
+            facts = RecordedFacts(place.kind, role, record, nobody, place, permission, self._now, False, False, NO_REQUEST_RECORDS)
             found = self._ways(facts, (role, permission))
             if any(found):
                 self._outsiders[role, permission][domain] = found
@@ -126,16 +127,18 @@ class _Reader:
             for cell in self._cells(domain):
                 if cell[0] is role:
                     place = self._places[domain]
-                    asked = self._source.asked(Request(member.user, cell[1], str(domain)), cell[1], member, place, role, self._now)
-                    facts = RecordedFacts(place.kind, role, record, member, place, cell[1], self._now, False, False, asked)
+                    records = self._source.request_records(
+                        Request(member.user, cell[1], str(domain)), cell[1], member, place, role, self._now
+                    )
+                    facts = RecordedFacts(place.kind, role, record, member, place, cell[1], self._now, False, False, records)
                     self._note(member.user, cell, domain, self._ways(facts, cell))
         for (role, permission), where in self._outsiders.items():
             if role is member.role:
                 elsewhere = [found for domain, found in where.items() if domain not in own]
                 self._note_outsider(member.user, (role, permission), elsewhere)
 
-    def _standings(self, member: MemberRecord) -> Iterable[domains.Standing]:
-        return domains.standings(self._connection, self._organization, member, self._now)
+    def _standings(self, member: MemberRecord) -> Iterable[Standing]:
+        return standings(self._connection, self._organization, member, self._now)
 
     def _cells(self, domain: Domain) -> list[Cell]:
         return [cell for cell in self._touched if cell[1].kind is domain.kind]

@@ -10,8 +10,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from rbac.decisions.evaluate import know
+from rbac.decisions.evaluate import resolve
 from rbac.errors import StateError
+from rbac.open_store import open_store_of
 from rbac.policy.facts import VALUES, Facts
 from rbac.policy.reader import Policy
 from rbac.snapshot.reader import Snapshot
@@ -35,9 +36,9 @@ class StoreTrial:
 
     def facts(self, request: Request) -> Facts | None:
         """Every fact of a question, whether the policy reads it or not; None where the answer is no before the policy."""
-        with self._store.context.reading() as connection:
+        with open_store_of(self._store).reading() as connection:
             source = Snapshot(connection, self._organization.id, _EVERY_FACT)
-            return know(source, self._organization.id, request, self._now).facts
+            return resolve(source, request, self._now).facts
 
     def users(self) -> KeysView[str]:
         """Every member, in any state, in id order."""
@@ -47,8 +48,8 @@ class StoreTrial:
         """What a question names that is not there: its user or its domain."""
         if request.user not in self._users:
             return f"{request.user} is no member of {self._organization.id}"
-        with self._store.context.reading() as connection:
-            there = Snapshot(connection, self._organization.id, _EVERY_FACT).place(request.domain)
+        with open_store_of(self._store).reading() as connection:
+            there = Snapshot(connection, self._organization.id, _EVERY_FACT).domain(request.domain)
         return f"there is no {request.domain} in {self._organization.id}" if there is None else None
 
 
