@@ -1,4 +1,4 @@
-"""Whether a store may have changed since we last looked, for less than a query. PostgreSQL: see bus.py. SQLite:
+"""Whether a store may have changed since we last looked, for less than a query. PostgreSQL: see listener.py. SQLite:
 
 `PRAGMA data_version` answers that on SQLite, at about 4 us a call: two locks and a look into the WAL index. The look is
 what tells. SQLite keeps the header of the WAL index twice in the first 96 bytes of the `-shm` file, rewrites it at each
