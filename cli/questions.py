@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rbac.cli import complete, explaining, options, output
+from rbac.cli import complete, options, output
 from rbac.cli.commands import command
 from rbac.cli.errors import NO, No
 from rbac.cli.requests import read_requests
 from rbac.cli.session import Session, current
 from rbac.errors import UnknownName
+from rbac.explain import prose
 from rbac.policy.reader import read_policy
 from rbac.reports import reach, tables
 from rbac.vocabulary import Decision, Permission, Role, Via
 
 if TYPE_CHECKING:
-    from rbac.decisions.evaluate import Permissions
+    from rbac.decisions.evaluate import Permissions, Trace
     from rbac.organization import Organization
     from rbac.past import Past
     from rbac.reports.matrix import Matrix
@@ -156,13 +157,24 @@ def explain(session: Session, /, user: str, permission: str, domain: str, moment
     traced = (then or session.organization()).trace(user, permission, domain, **details)
     decision = traced.decision
     if session.json:
-        output.as_json({**asdict(decision), **explaining.as_data(traced), **_when(then)})
+        output.as_json({**asdict(decision), **prose.as_data(traced), **_when(then)})
     else:
         output.line(f"{'yes' if decision else 'no'}: {decision.reason}")
         if then is not None:
             options.show_past(then, session)
-        explaining.show(traced, session.store().policy.file)
+        _show_trace(traced, session.store().policy.file)
     _exit(bool(decision))
+
+
+def _show_trace(traced: Trace, file: str) -> None:
+    """The role in force, then every line, the deny lines first."""
+    role = prose.role_in_force(traced.question)
+    if role:
+        output.text(f"\n{traced.question.user} is {role}\n\n")
+    output.table(prose.COLUMNS, prose.line_rows(traced, file))
+    if traced.api is not None:
+        output.text("\nthrough the API it takes api:access as well:\n\n")
+        output.table(prose.COLUMNS, prose.line_rows(traced.api, file))
 
 
 @command("rbac what-can andy project:p1", "rbac what-can max organization --json", name="what-can")

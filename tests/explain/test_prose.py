@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rbac.cli.explaining import role_in_force
 from rbac.clock import parse_instant
+from rbac.explain.prose import role_in_force
 from rbac.organization import Organization
 from tests.conftest import Clock
 
