@@ -1,42 +1,44 @@
-"""The actor's authority inside one transaction: what they may, and the sentence when they may not.
+"""The actor's authority inside one transaction: what they may do, and the sentence when they may not.
 
-The organization is locked before anything is read, and every rule reads the store anew, so what an earlier change
-of the same batch did counts. Its one rule: no change is written before its authority was asked for here.
+The organization is locked before anything is read, and questions are evaluated as `check` evaluates them. What an earlier
+change of the same block wrote counts for the next one.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
+from rbac.administration.view import WorkView
 from rbac.database.unit_of_work import Work
 from rbac.decisions.decider import Decider
+from rbac.decisions.evaluate import Question, evaluate, resolve, trace
 from rbac.errors import Refused
-from rbac.snapshot.facts_of_records import RecordedFacts
-from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Instant, MemberRecord, OrganizationRecord, ProjectRecord, WorkspaceRecord
 from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Role
 
 
 class Authority:
-    """One actor in one unit of work; lives as long as that transaction."""
+    """One actor in one unit of work; lives as long as that transaction. Every rule asks it before it writes."""
 
     def __init__(self, work: Work, decider: Decider, actor: str, now: Instant) -> None:
         self.work = work
         self.decider = decider
         self.actor = actor
         self.now = now
-        self._snapshot = Snapshot(work.connection, work.organization, decider.policy.reads)
+        self._view = WorkView(work, decider.policy.reads)
+
+    # -- what there is -------------------------------------------------------------------------------------------------
 
     def organization(self) -> OrganizationRecord:
-        """The organization as this transaction sees it."""
-        found = self._snapshot.organization()
+        """The organization."""
+        found = self._view.organization()
         if found is None:
             raise Refused(f"there is no organization {self.work.organization}")
         return found
 
     def member(self, user: str) -> MemberRecord:
         """A member in any state; refused when there is none."""
-        found = self._snapshot.member(user)
+        found = self._view.member(user)
         if found is None:
             raise Refused(f"{user} is no member of {self.work.organization}: invite them first")
         return found
@@ -50,27 +52,34 @@ class Authority:
 
     def workspace(self, workspace: str) -> WorkspaceRecord:
         """A workspace; refused when there is none."""
-        found = self._snapshot.workspace(workspace)
+        found = self._view.workspace(workspace)
         if found is None:
             raise Refused(f"there is no workspace {workspace} in {self.work.organization}")
         return found
 
     def project(self, project: str) -> ProjectRecord:
         """A project; refused when there is none."""
-        found = self._snapshot.project(project)
+        found = self._view.project(project)
         if found is None:
             raise Refused(f"there is no project {project} in {self.work.organization}")
         return found
 
-    def there_is(self, domain: Domain) -> bool:
-        """Whether the domain exists."""
-        return self._snapshot.domain(str(domain)) is not None
+    def require_new(self, domain: Domain) -> None:
+        """Refuse where the domain exists."""
+        if self._view.domain(str(domain)) is not None:
+            raise Refused(f"there is a {domain} already")
+
+    # -- what the actor may do -----------------------------------------------------------------------------------------
 
     def rank(self) -> Role:
         """The actor's organization role; refused unless they are an active member."""
-        role = self._actor().role
-        assert role is not None, "an active member has a role"
-        return role
+        actor = self._view.member(self.actor)
+        if actor is None:
+            raise Refused(f"{self.actor} is no member of {self.work.organization}")
+        if not actor.active:
+            raise Refused(f"{self.actor} is {actor.state} in {self.work.organization}")
+        assert actor.role is not None, "an active member has a role"
+        return actor.role
 
     def require(
         self,
@@ -86,22 +95,13 @@ class Authority:
         With `roles_managed_elsewhere=False` the question is asked as if roles were managed here: deactivation stays
         possible when an identity provider owns them.
         """
-        actor = self._actor()
-        place = self._snapshot.domain(str(domain))
-        if place is None:
-            raise Refused(f"there is no {domain} in {self.work.organization}")
-        organization = self.organization()
+        question = resolve(self._view, Request(self.actor, permission, str(domain), target, task), self.now)
+        if question.facts is None:
+            raise Refused(question.reason)
         if not roles_managed_elsewhere:
-            organization = replace(organization, manual_role_management=True)
-        role = actor.role_in(place, self.now)
-        assert role is not None, "an active member has a role in every domain"
-        request = Request(self.actor, permission, str(domain), target, task)
-        records = self._snapshot.request_records(request, permission, actor, place, role, self.now)
-        facts = RecordedFacts(
-            place.kind, role, organization, actor, place, permission, self.now, target is not None, task is not None, records
-        )
-        if not self.decider.allows(actor.subject(role), place.path, permission, facts):
-            reason = self.decider.trace_cell(role, permission, facts).reason
+            question = _with_roles_managed_here(question)
+        if not evaluate(self.decider, question):
+            reason = trace(self.decider, question).decision.reason
             about = f" {target}" if target else ""
             raise Refused(f"{self.actor} may not {permission}{about} in {domain}: {reason}")
 
@@ -109,7 +109,7 @@ class Authority:
         """The rules of who may change whom, before a role or state of `user` changes; None when they are not there yet."""
         if user == self.actor:
             raise Refused("nobody changes their own role or state")
-        member = self._snapshot.member(user)
+        member = self._view.member(user)
         organization, mine = self.organization(), self.rank()
         theirs = member.role if member else None
         if giving is Role.OWNER:
@@ -125,10 +125,8 @@ class Authority:
             raise Refused("administrators cannot make or change administrators here: administrators_make_administrators is off")
         return member
 
-    def _actor(self) -> MemberRecord:
-        actor = self._snapshot.member(self.actor)
-        if actor is None:
-            raise Refused(f"{self.actor} is no member of {self.work.organization}")
-        if not actor.active:
-            raise Refused(f"{self.actor} is {actor.state} in {self.work.organization}")
-        return actor
+
+def _with_roles_managed_here(question: Question) -> Question:
+    assert question.facts is not None
+    organization = replace(question.facts.organization, manual_role_management=True)
+    return replace(question, facts=replace(question.facts, organization=organization))

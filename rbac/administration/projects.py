@@ -17,7 +17,7 @@ def create_workspace(authority: Authority, workspace: str, *, personal: bool) ->
     """Make a workspace; the actor is its creator and, when it is personal, its only user."""
     authority.require(Permission.WORKSPACE_CREATE)
     domain = Domain(Kind.WORKSPACE, workspace)
-    _must_be_new(authority, domain)
+    authority.require_new(domain)
     write(authority.work, "workspace", domain=str(domain), after={"created_by": authority.actor, "personal": personal})
 
 
@@ -26,7 +26,7 @@ def create_project(authority: Authority, project: str, *, workspace: str) -> Non
     home = authority.workspace(workspace)
     authority.require(Permission.PROJECT_CREATE, home.domain)
     domain = Domain(Kind.PROJECT, project)
-    _must_be_new(authority, domain)
+    authority.require_new(domain)
     made = ProjectRecord(
         id=project,
         path=domain.path(authority.work.organization),
@@ -76,11 +76,6 @@ def erase_project(work: Work, place: ProjectRecord) -> None:
     """Every fact of a project, each of them in the audit."""
     _erase(work, place.domain)
     write(work, "project", domain=str(place.domain), before=project_value(place))
-
-
-def _must_be_new(authority: Authority, domain: Domain) -> None:
-    if authority.there_is(domain):
-        raise Refused(f"there is a {domain} already")
 
 
 def _rewrite(authority: Authority, before: ProjectRecord, after: ProjectRecord) -> None:

@@ -52,7 +52,7 @@ class Snapshot:
         row = self._one(statements.ORGANIZATION_ROW)
         if row is None:
             return None
-        restrictions = {str(_permission(each.permission)): _one_of(Role, each.level) for each in self._all(statements.RESTRICTIONS)}
+        restrictions = {str(_permission(each.permission)): _one_of(Role, each.level) for each in self.rows(statements.RESTRICTIONS)}
         return OrganizationRecord(
             id=row.id,
             owner=row.owner,
@@ -69,7 +69,7 @@ class Snapshot:
         user = parse_id(user, "user")
         links: dict[str, dict[str, Any]] = {}
         role, state, self.version = None, None, None
-        for part, where, word, until in self._all(statements.MEMBER, user=user):
+        for part, where, word, until in self.rows(statements.MEMBER, user=user):
             if part == "v":
                 self.version = Version(until, where, word)
             elif part == "m":
@@ -161,13 +161,14 @@ class Snapshot:
         row = self._one(statements.HASH, after=version.revision)
         if row is None or row.hash != version.head:
             return None
-        return self._all(statements.CHANGES, after=version.revision, limit=limit)  # type: ignore[no-any-return]
+        return self.rows(statements.CHANGES, after=version.revision, limit=limit)  # type: ignore[no-any-return]
 
-    def _one(self, query: Any, **values: Any) -> Any:
-        return self._connection.execute(query, {"organization": self.organization_id, **values}).first()
+    def rows(self, statement: Any, **values: Any) -> Any:
+        """The rows of a statement about this organization: all that is read is read here."""
+        return self._connection.execute(statement, {"organization": self.organization_id, **values}).all()
 
-    def _all(self, query: Any, **values: Any) -> Any:
-        return self._connection.execute(query, {"organization": self.organization_id, **values}).all()
+    def _one(self, statement: Any, **values: Any) -> Any:
+        return next(iter(self.rows(statement, **values)), None)
 
 
 def _one_of(words: type[_Word], text: str) -> _Word:

@@ -6,12 +6,15 @@ import copy
 import json
 import pickle
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import event
 
 import rbac
 from rbac import Role
+from rbac.acting import Acting
 from rbac.organization import Organization
 
 
@@ -115,6 +118,32 @@ def test_inside_a_block_authority_is_what_the_changes_before_it_left(acme: Organ
         mia.add("andy", "project:p9")
 
     assert acme.can("mia", "project:update", "project:p9")
+
+
+STATEMENTS: dict[str, tuple[str, Callable[[Acting], object], int]] = {
+    "grant": ("ada", lambda a: a.grant("andy", "reviewer"), 9),
+    "grant in a project": ("max", lambda a: a.grant("andy", "reviewer", on="project:p2"), 10),
+    "add": ("max", lambda a: a.add("mia", "workspace:w1"), 10),
+    "pause": ("max", lambda a: a.pause("rita", "project:p2"), 10),
+    "assign": ("max", lambda a: a.assign_annotator("rita", task="t2", project="p2"), 12),
+    "configure": ("max", lambda a: a.configure("project:p1", published=False, distribution="manual"), 9),
+    "create": ("max", lambda a: a.create_project("p9", workspace="w1"), 10),
+    "move": ("max", lambda a: a.move_project("p1", workspace="max-sandbox"), 11),
+}
+"""Each change with how many statements it takes, the lock and the audit included; PostgreSQL takes one more to notify."""
+
+
+@pytest.mark.parametrize("case", STATEMENTS)
+def test_a_change_reads_nothing_twice(acme: Organization, store: rbac.Store, case: str) -> None:
+    actor, change, most = STATEMENTS[case]
+    sent: list[tuple[str, str]] = []
+    event.listen(store._store.engine, "before_cursor_execute", lambda _, __, text, values, *___: sent.append((text, str(values))))
+
+    change(acme.acting(actor))
+
+    if store._store.engine.dialect.name == "postgresql":
+        sent = [(text, values) for text, values in sent if "pg_notify" not in text]
+    assert len(sent) == len(set(sent)) == most, sent
 
 
 def test_expect_refuses_when_somebody_was_faster(acme: Organization) -> None:

@@ -78,8 +78,8 @@ SEEDS = (
     Seed(
         "authority does not look at the end of a membership",
         "rbac/administration/authority.py",
-        "organization, actor, place, permission, self.now,",
-        "organization, actor, place, permission, 0,",
+        "str(domain), target, task), self.now)",
+        "str(domain), target, task), 0)",
         "tests/evidence/test_until.py",
     ),
     Seed(
@@ -98,10 +98,24 @@ SEEDS = (
     ),
     Seed(
         "an actor is read once and never again",
-        "rbac/administration/authority.py",
-        "        actor = self._snapshot.member(self.actor)\n",
-        "        actor = globals().setdefault(f'_read {self.actor}', self._snapshot.member(self.actor))\n",
+        "rbac/administration/view.py",
+        "        self._rows: dict[tuple[Any, ...], Any] = {}\n",
+        "        self._rows = globals().setdefault('_read', {})\n",
         "tests/invariants/test_no_escalation.py::test_a_role_that_was_taken_takes_the_changes_of_an_open_handle_with_it[sqlite]",
+    ),
+    Seed(
+        "a change of a block does not count for the next one",
+        "rbac/administration/view.py",
+        "if self._changes != self._work.changes:",
+        "if self._changes > self._work.changes:",
+        "tests/api/test_acting.py::test_inside_a_block_authority_is_what_the_changes_before_it_left[sqlite]",
+    ),
+    Seed(
+        "a change reads what it has read already",
+        "rbac/administration/view.py",
+        "        if key not in self._rows:\n",
+        "        if key:\n",
+        "tests/api/test_acting.py::test_a_change_reads_nothing_twice[sqlite]",
     ),
     Seed(
         "a key is not looked up",
