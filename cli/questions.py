@@ -239,7 +239,7 @@ def _draw_matrix(table: Matrix) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rbac.reports.matrix import headed, shown
+    from rbac.reports.matrix import headed, notes, shown
 
     drawn = Table("Action", *(role.capitalize() for role in Role))
     for row, first in headed(table):
@@ -248,8 +248,8 @@ def _draw_matrix(table: Matrix) -> None:
             drawn.add_row(Text(row.row.heading, style="bold"))
         drawn.add_row(Text(f"  {row.row.wording}"), *(Text(shown(cell)) for cell in row.cells.values()))
     output.draw(drawn)
-    for mark, note in table.footnotes.items():
-        output.line(f"[{mark}] {note}")
+    for note in notes(table):
+        click.echo(note)
 
 
 def _show_reach(session: Session, user: str, layout: str) -> None:

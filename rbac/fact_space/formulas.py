@@ -1,5 +1,8 @@
 """Answers in words: `never`, `always`, or `when created_or_invited & not unless_restricted or own_history`.
 
+A fact that is not known makes a condition false in an allow line and true in a deny line. `own_history` means it as an allow line
+evaluates it, `possibly own_history` as a deny line does: true also where a fact it reads is not known.
+
 Written by people in tests and claims, and by the differ about what changed. A formula that is
 written means exactly the combinations it was made from, and nothing in it could be left out.
 """
@@ -7,7 +10,7 @@ written means exactly the combinations it was made from, and nothing in it could
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rbac.errors import UnknownName
@@ -15,6 +18,7 @@ from rbac.fact_space.diagrams import NO, YES, Node
 from rbac.fact_space.space import Space
 from rbac.names import nearest
 from rbac.policy.conditions import CONDITIONS
+from rbac.policy.reader import Line
 from rbac.vocabulary import Effect
 
 Name = tuple[str, Effect]
@@ -23,13 +27,19 @@ Name = tuple[str, Effect]
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """One condition in a formula, or its opposite."""
+    """One condition in a formula, or its opposite; `possibly`: as a deny line evaluates it."""
 
     name: str
     negated: bool = False
+    possibly: bool = False
 
     def __str__(self) -> str:
-        return f"not {self.name}" if self.negated else self.name
+        return f"{'not ' * self.negated}{'possibly ' * self.possibly}{self.name}"
+
+    @property
+    def evaluated(self) -> Name:
+        """The condition with the effect of the lines in which it is evaluated so."""
+        return self.name, Effect.DENY if self.possibly else CONDITIONS[self.name].effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +77,12 @@ def parse_formula(text: str) -> Formula:
 
 
 def _literal(text: str) -> Literal:
-    name = text.strip().removeprefix("not ").strip()
+    *words, name = text.split() or [""]
+    if words not in ([], ["not"], ["possibly"], ["not", "possibly"]):
+        name = text.strip()
     if name not in CONDITIONS:
-        raise UnknownName(f"unknown condition {name!r}{nearest(name, CONDITIONS) or ': write names joined with &, or, not'}")
-    return Literal(name, text.strip().startswith("not "))
+        raise UnknownName(f"unknown condition {name!r}{nearest(name, CONDITIONS) or ': write names joined with &, or, not, possibly'}")
+    return Literal(name, "not" in words, "possibly" in words and CONDITIONS[name].effect is Effect.ALLOW)
 
 
 def node_of(formula: Formula, space: Space) -> Node:
@@ -79,7 +91,7 @@ def node_of(formula: Formula, space: Space) -> Node:
 
 
 def _node(literal: Literal, space: Space) -> Node:
-    node = space.condition(literal.name, CONDITIONS[literal.name].effect)
+    node = space.condition(*literal.evaluated)
     return space.diagrams.but_not(YES, node) if literal.negated else node
 
 
@@ -90,6 +102,7 @@ def describe(node: Node, *, within: Node, names: Sequence[Name], space: Space) -
     others. `node` must hang on nothing but these conditions there.
     """
     diagrams = space.diagrams
+    names = tuple(dict.fromkeys(_plainest(name, within, space) for name in names))
     wanted, elsewhere = diagrams.both(within, node), diagrams.but_not(within, node)
     alternatives: list[_Cube] = []
     left = wanted
@@ -103,11 +116,27 @@ def describe(node: Node, *, within: Node, names: Sequence[Name], space: Space) -
             alternatives = others
     place = {name: number for number, name in enumerate(names)}
     return Formula(
-        tuple(
-            tuple(Literal(name[0], not truth) for name, truth in cube)
-            for cube in sorted(alternatives, key=lambda cube: _length(cube, place))
-        )
+        tuple(tuple(_written(name, truth) for name, truth in cube) for cube in sorted(alternatives, key=lambda cube: _length(cube, place)))
     )
+
+
+def answer(lines: Iterable[Line], *, within: Node, space: Space) -> Formula:
+    """What the lines of one cell answer, for whoever is `within`; allow lines come first in the words."""
+    ordered = sorted(lines, key=lambda line: line.effect is Effect.DENY)
+    names = tuple((name, line.effect) for line in ordered for name in line.conditions)
+    return describe(space.diagrams.both(within, space.decided(ordered)), within=within, names=names, space=space)
+
+
+def _plainest(name: Name, within: Node, space: Space) -> Name:
+    """The condition as an allow line evaluates it, where that makes no difference."""
+    allow = (name[0], Effect.ALLOW)
+    plain = CONDITIONS[name[0]].effect is Effect.ALLOW and name != allow
+    both = space.diagrams.both
+    return allow if plain and both(within, space.condition(*name)) == both(within, space.condition(*allow)) else name
+
+
+def _written(name: Name, truth: bool) -> Literal:
+    return Literal(name[0], not truth, name[1] is not CONDITIONS[name[0]].effect)
 
 
 _Cube = tuple[tuple[Name, bool], ...]

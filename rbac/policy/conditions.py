@@ -53,7 +53,7 @@ def condition(
     *,
     reads: str,
     asked_in: Iterable[Kind],
-    mark: str = "",
+    mark: str,
     effect: Effect = Effect.ALLOW,
 ) -> Callable[[Predicate], Predicate]:
     """Register a function as the condition of its name. `reads` names its facts, separated by spaces.
@@ -73,25 +73,25 @@ def condition(
 # -- deny lines ------------------------------------------------------------------------------------------------------------
 
 
-@condition(reads="task_named task_exists", asked_in=_PROJECT, effect=Effect.DENY)
+@condition(reads="task_named task_exists", asked_in=_PROJECT, effect=Effect.DENY, mark="q")
 def unknown_task(facts: Facts) -> bool:
     """The task named does not exist in the project."""
     return facts.task_named and not facts.task_exists
 
 
-@condition(reads="target_named target_known", asked_in=_ANYWHERE, effect=Effect.DENY)
+@condition(reads="target_named target_known", asked_in=_ANYWHERE, effect=Effect.DENY, mark="r")
 def unknown_target(facts: Facts) -> bool:
     """The target named is no member of the organization."""
     return facts.target_named and not facts.target_known
 
 
-@condition(reads="personal created_workspace", asked_in=_WORKSPACE | _PROJECT, effect=Effect.DENY)
+@condition(reads="personal created_workspace", asked_in=_WORKSPACE | _PROJECT, effect=Effect.DENY, mark="s")
 def foreign_sandbox(facts: Facts) -> bool:
     """A personal workspace and its projects exist for their user alone."""
     return facts.personal and not facts.created_workspace
 
 
-@condition(reads="role paused", asked_in=_PROJECT, effect=Effect.DENY)
+@condition(reads="role paused", asked_in=_PROJECT, effect=Effect.DENY, mark="t")
 def paused(facts: Facts) -> bool:
     """An annotator or reviewer who is paused in the project has nothing there."""
     return facts.role in WORKERS and facts.paused

@@ -1,7 +1,7 @@
-"""The page's table as one HTML file: no network, readable on a phone, in the dark, with a keyboard and by ear.
+"""The table as one HTML file: no network, readable on a phone, on paper, in the dark, with a keyboard and by ear.
 
-Hovering or focusing a cell shows, for every permission of the row, the condition and the line of the policy. Its one
-rule: everything it shows is in the file, and comes from the Policy.
+Hovering or focusing a cell shows, for every permission of the row, the condition, the lines of the policy and the guards.
+Everything it shows is in the file, and comes from the Policy.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from rbac.fact_space.diagrams import NO
+from rbac.fact_space.formulas import NEVER, node_of
+from rbac.fact_space.space import space
 from rbac.policy.conditions import CONDITIONS
-from rbac.policy.reader import Line, Policy
-from rbac.reports.matrix import PARTIAL, YES, Cell, Matrix, MatrixRow, headed, matrix
+from rbac.policy.reader import Policy
+from rbac.reports.matrix import PARTIAL, YES, Cell, Matrix, MatrixRow, headed, is_guard, matrix
 from rbac.vocabulary import Permission, Role
 
 _HERE = Path(__file__).parent
@@ -33,12 +36,15 @@ def _page(policy: Policy, table: Matrix) -> Iterator[str]:
     yield f"<style>\n{(_HERE / 'page.css').read_text()}</style></head>"
     yield "<body><main><h1>User roles and permissions</h1>"
     source = f"<code>{escape(policy.file)}</code>, SHA-256 <code>{policy.digest[:12]}</code>"
-    yield f"<p>From {source}. Focus or point at a cell for its condition and line.</p>"
+    yield f'<p>From {source}.<span class="hint"> Focus or point at a cell for its condition and line.</span></p>'
     yield from _filters(table)
     yield from _table(policy, table)
     yield "<h2>Footnotes</h2><ol>"
     yield from (f"<li><sup>{escape(mark)}</sup> {escape(text)}</li>" for mark, text in table.footnotes.items())
-    yield f"</ol></main><script>\n{(_HERE / 'page.js').read_text()}</script></body></html>"
+    if table.guards:
+        yield "</ol><h2>Denied to everybody, whatever the table says</h2><ul>"
+        yield from (f"<li>{escape(guard.sentence)}</li>" for guard in table.guards)
+    yield f"</{'ul' if table.guards else 'ol'}></main><script>\n{(_HERE / 'page.js').read_text()}</script></body></html>"
 
 
 def _filters(table: Matrix) -> Iterator[str]:
@@ -61,19 +67,20 @@ def _table(policy: Policy, table: Matrix) -> Iterator[str]:
             head = f'<th role="rowheader" scope="colgroup" colspan="{len(Role) + 1}">{section}</th>'
             yield f'<tr role="row" class="section" data-section="{section}">{head}</tr>'
         yield f'<tr role="row" data-section="{section}"><th role="rowheader" scope="row">{escape(row.row.wording)}</th>'
-        yield from (_cell(policy, row, role, cell) for role, cell in row.cells.items())
+        yield from (_cell(policy, table, row, role) for role in row.cells)
         yield "</tr>"
     yield "</tbody></table>"
 
 
-def _cell(policy: Policy, row: MatrixRow, role: Role, cell: Cell) -> str:
+def _cell(policy: Policy, table: Matrix, row: MatrixRow, role: Role) -> str:
+    cell = row.cells[role]
     name = f"tip-{row.row.number}-{role}"
     told, look = _spoken(cell)
     notes = f"<sup>{','.join(map(escape, cell.footnotes))}</sup>" if cell.footnotes else ""
     label = f"{escape(row.row.wording)}, {role}: {told}"
     shown = "&ndash;" if not cell else "&check;" if cell.mark == YES else escape(cell.mark)  # a tick of the text's own font
     button = f'<button type="button" class="cell {look}" aria-label="{label}" aria-describedby="{name}">{shown}{notes}</button>'
-    lines = "".join(f"<li>{_permission(policy, role, permission)}</li>" for permission in row.row.permissions)
+    lines = "".join(f"<li>{_permission(policy, table, cell, role, permission)}</li>" for permission in row.row.permissions)
     return f'<td role="cell" data-role="{role}">{button}<div class="tip" role="tooltip" id="{name}"><ul>{lines}</ul></div></td>'
 
 
@@ -86,16 +93,23 @@ def _spoken(cell: Cell) -> tuple[str, str]:
     return f"{'yes' if cell.mark == YES else cell.mark}{notes}", "some" if partly else "yes"
 
 
-def _permission(policy: Policy, role: Role, permission: Permission) -> str:
+def _permission(policy: Policy, table: Matrix, cell: Cell, role: Role, permission: Permission) -> str:
+    """One permission of a cell: the answer, the lines it comes from, what its conditions mean, and the guards that can stop the role."""
     lines = policy.cell(role, permission)
-    if not lines:
-        return f"<code>{permission}</code>: no, there is no line for it"
-    return f"<code>{permission}</code>: " + "; or ".join(_line(policy, line) for line in lines)
+    own = [line for line in policy.denials(role, permission) if not is_guard(line)]
+    numbers = ", ".join(f"{escape(policy.file)}:{line.number}" for line in (*lines, *own))
+    answer = cell.answers[permission]
+    where = f"<code>{permission}</code>: "
+    if answer == NEVER:
+        return where + (f"no, it is always denied (<code>{numbers}</code>)" if lines else "no, there is no line for it")
+    told = "always" if str(answer) == "always" else f"when <code>{escape(answer.condition)}</code>"
+    meanings = "; ".join(escape(CONDITIONS[name].summary) for name in answer.names)
+    return f"{where}{told}{_unless(table, role, permission)} (<code>{numbers}</code>){f'<small>{meanings}</small>' if meanings else ''}"
 
 
-def _line(policy: Policy, line: Line) -> str:
-    where = f"<code>{escape(policy.file)}:{line.number}</code>"
-    if not line.conditions:
-        return f"always ({where})"
-    meanings = "; ".join(escape(CONDITIONS[name].summary) for name in line.conditions)
-    return f"when <code>{escape(' & '.join(line.conditions))}</code> ({where})<small>{meanings}</small>"
+def _unless(table: Matrix, role: Role, permission: Permission) -> str:
+    here = space()
+    asked = here.question(role, permission.kind)
+    stopping = (guard for guard in table.guards if permission.kind in guard.kinds)
+    named = [f"<code>{guard}</code>" for guard in stopping if here.diagrams.both(asked, node_of(guard.formula, here)) != NO]
+    return f" unless {' or '.join(named)}" if named else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_focus_by_keyboard_shows_condition_and_line_and_escape_hides_them(page: 
         number for number, text in enumerate(PACKAGED.read_text().split("\n"), 1) if re.match(r"p, manager.* data, .* export,", text)
     )
     assert [text.split()[0] for text in shown] == ["tip-14-manager"]
-    assert f"data:export: when created_or_invited (policy.csv:{line})" in shown[0]
+    assert f"data:export: when created_or_invited unless unknown_task or unknown_target or foreign_sandbox (policy.csv:{line})" in shown[0]
     assert "For workspaces or projects they created or were invited to" in shown[0]
     assert page.run(f"{VISIBLE_TIPS}.length") == 0
 
@@ -82,7 +83,7 @@ def test_pointing_at_a_cell_shows_the_same(page: Chromium) -> None:
     page.send("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
 
     assert len(shown) == 1
-    assert shown[0].startswith("user:invite: always (policy.csv:")
+    assert shown[0].startswith("user:invite: always unless unknown_target (policy.csv:")
 
 
 def test_the_filters_hide_roles_and_sections_and_say_so(page: Chromium) -> None:
@@ -105,6 +106,20 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Chromium, widt
     tip = page.run(f"(({{left, right, bottom}}) => [left, right, bottom])({VISIBLE_TIPS}[0].getBoundingClientRect())")
     assert 0 <= tip[0] < tip[1] <= width
     assert page.run("Math.min(...[...document.querySelectorAll('.cell')].map((cell) => cell.getBoundingClientRect().height))") >= 24
+
+
+@pytest.mark.parametrize("width", [8.27, 5.83], ids=["A4", "A5"])
+def test_on_paper_every_page_has_text_and_the_head_of_the_table_is_repeated(page: Chromium, width: float) -> None:
+    page.resize(420, 700)
+    printed = base64.b64decode(page.send("Page.printToPDF", paperWidth=width, paperHeight=width * 1.414)["data"])
+    page.send("Emulation.setEmulatedMedia", media="print")
+    head = page.run("getComputedStyle(document.querySelector('thead')).display")
+    caption = page.run("document.querySelector('caption').getBoundingClientRect().height")
+    page.send("Emulation.setEmulatedMedia", media="")
+
+    assert 1 < len(re.findall(rb"/Type\s*/Page\b", printed)) <= 5
+    assert head == "table-header-group", "a browser repeats it on every page"
+    assert caption < 30, "it is laid out as a table, not as on a phone"
 
 
 CONTRAST = """(() => {

@@ -81,7 +81,7 @@ def test_a_footnote_nobody_refers_to_is_left_out() -> None:
 
 def test_every_footnote_that_is_referred_to_is_explained_numbers_first() -> None:
     text = markdown(matrix(read_policy()))
-    table, _, notes = text.partition("\n\n")
+    table, notes, _, _ = text.split("\n\n")
 
     marks = [line.partition("]")[0][2:] for line in notes.splitlines()]
     assert marks == sorted(marks) and marks[:4] == ["1", "2", "3", "4"]
@@ -92,10 +92,10 @@ def test_every_footnote_that_is_referred_to_is_explained_numbers_first() -> None
 def test_the_csv_has_a_line_for_each_row_and_the_cells_of_the_markdown() -> None:
     head, *rows = csv.reader(io.StringIO(as_csv(matrix(read_policy()))))
 
-    assert head == ["number", "heading", "action", *Role]
+    assert head == ["number", "heading", "action", *Role, "guards"]
     assert [int(row[0]) for row in rows] == [row.number for row in ROWS]
     assert {row[2]: [cell.replace("[^", "[").replace(" ", "") for cell in _rows()[row[2]]] for row in rows} == {
-        row[2]: [cell.replace(" ", "") for cell in row[3:]] for row in rows
+        row[2]: [cell.replace(" ", "") for cell in row[3:8]] for row in rows
     }
 
 
@@ -116,7 +116,9 @@ def test_the_matrix_is_the_policys_that_was_named(rbac: Rbac, empty: Path) -> No
 def test_the_matrix_in_json_has_marks_and_footnotes_apart(rbac: Rbac, empty: Path) -> None:
     data = json.loads(rbac("matrix --json").stdout)
 
-    assert data["rows"][8]["cells"]["manager"] == {"mark": YES, "footnotes": ["1"]}
+    told = {"mark": YES, "footnotes": ["1"], "answers": {"data_manager:view": "when created_or_invited"}}
+    assert data["rows"][8]["cells"]["manager"] == told
+    assert [guard["when"] for guard in data["guards"]] == ["unknown_task", "unknown_target", "foreign_sandbox", "paused"]
     assert data["footnotes"]["4"] == "For their own work/history"
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rbac.policy.reader import Policy
+from rbac.policy.reader import PACKAGED, Policy, parse_policy
 from rbac.review.diff.compare import same_decisions
 from rbac.review.findings import Severity, is_clean
-from rbac.review.testing.coverage import coverage
+from rbac.review.testing.coverage import cell_to_paste, coverage
 from rbac.review.testing.mutation import Judge, Mutant, mutants, mutate
+from rbac.review.testing.run import run_tests
 from rbac.vocabulary import Permission, Role
 from tests.review.conftest import POLICY_TESTS, Edited, Read
 
@@ -118,3 +119,23 @@ def test_a_policy_that_fails_its_tests_is_not_mutated(edited: Edited, read: Read
 
     assert report.summary == "edited.csv: fails 1 of its own tests, no mutant was tried"
     assert report.findings[0].message.endswith("the policy itself does not pass this test")
+
+
+OWN = (
+    "p, *, project, data, export, own_history, deny\n",
+    "p, manager, project, data, export, not_personal & unless_restricted, deny\n",
+    "p, reviewer, project, *, *, manual_distribution, deny\n",
+    "p, owner, organization, billing, configure, always, deny\n",
+)
+
+
+@pytest.mark.parametrize("own", OWN)
+def test_every_cell_to_paste_is_met_by_a_policy_with_deny_lines_of_its_own(own: str, read: Read, tmp_path: Path) -> None:
+    policy = parse_policy(PACKAGED.read_text().replace("p, *,             project,      *,                      *,      ", "#", 1) + own)
+    lines = [cell_to_paste(policy, role, permission) for role in Role for permission in Permission]
+    (tmp_path / "pasted.rbac.yaml").write_text("cells:\n" + "\n".join(lines) + "\n")
+    expectations = read(tmp_path / "pasted.rbac.yaml")
+
+    assert len(expectations) == len(Role) * len(Permission)
+    assert run_tests(policy, expectations).findings == ()
+    assert mutate(policy, expectations).score == 100.0

@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from rbac.errors import UnknownName
 from rbac.fact_space.diagrams import NO
 from rbac.fact_space.formulas import node_of, parse_formula
 from rbac.fact_space.space import space
@@ -198,3 +199,33 @@ def test_no_change_says_so(shipped: Policy) -> None:
 
     assert render_diff(report, Format.TEXT) == "policy.csv -> policy.csv: no decision changes\n"
     assert "decide every role, permission and combination of facts alike" in render_diff(report, Format.MARKDOWN)
+
+
+# -- deny lines of one's own -------------------------------------------------------------------------------------------------
+
+
+def test_a_target_condition_in_a_deny_line_is_printed_as_it_is_evaluated_there(shipped: Policy, edited: Edited) -> None:
+    new = edited((EXPORT, line("*", "data:export", conditions="own_history", effect="deny") + EXPORT))
+    changes = {change.role: change for change in diff(shipped, new).changes}
+
+    assert str(changes[Role.OWNER]) == "owner, data:export: always -> when not possibly own_history"
+    assert str(changes[Role.OWNER].lost) == "when possibly own_history", "nobody is named, so nobody can export any more"
+    assert node_of(parse_formula("possibly own_history"), space()) != node_of(parse_formula("own_history"), space())
+
+
+def test_a_condition_in_a_deny_line_that_is_always_known_is_printed_plainly(shipped: Policy, edited: Edited) -> None:
+    new = edited((EXPORT, line("*", "data:export", conditions="unless_restricted", effect="deny") + EXPORT))
+    changes = {change.role: change for change in diff(shipped, new).changes}
+
+    assert str(changes[Role.ADMINISTRATOR]) == "administrator, data:export: always -> when not unless_restricted"
+
+
+@pytest.mark.parametrize("text", ["when possibly own_history", "when created_or_invited & not possibly own_history"])
+def test_possibly_is_read_as_it_is_written(text: str) -> None:
+    assert str(parse_formula(text)) == text
+
+
+@pytest.mark.parametrize("text", ["possibly", "not not paused", "possibly not own_history", "possibly possibly own_history"])
+def test_what_is_no_formula_is_an_error(text: str) -> None:
+    with pytest.raises(UnknownName, match="unknown condition"):
+        parse_formula(text)

@@ -74,3 +74,12 @@ def test_a_gap_about_oneself_is_a_gap() -> None:
     assert len(dropped) < len(PACKAGED.read_text())
     messages = [finding.message for finding in lint(dropped, only=["role-gap"]).findings]
     assert [message.partition(":view")[0] for message in messages] == ["annotator may annotator_dashboard"]
+
+
+def test_a_target_condition_in_a_deny_line_denies_everybody_and_lint_says_so() -> None:
+    denied = PACKAGED.read_text() + "p, *, project, data, export, own_history, deny\n"
+    (finding,) = lint(denied, only=["target-condition-without-target"]).findings
+
+    assert finding.message == (
+        "data:export is asked without a target, and a deny line takes a missing target for a yes: own_history is true"
+    )

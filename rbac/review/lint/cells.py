@@ -163,12 +163,17 @@ def unused_condition(linted: Linted) -> Found:
 
 @rule(Severity.WARNING)
 def target_condition_without_target(linted: Linted) -> Found:
-    """A condition about a target in a permission that is not about another member."""
-    for line in linted.allow_lines:
+    """A condition about a target where permissions are not about another member."""
+    for line in linted.policy.lines:
+        if line.permission in TARGETED:
+            continue
         for name in line.conditions:
             about = any(fact.startswith("target_") or fact == "shares_domain_with_target" for fact in CONDITIONS[name].reads)
-            if about and line.permission not in TARGETED:
+            if about and line.effect is Effect.ALLOW:
                 yield line.number, f"{line.permission} is asked without a target: {name} would never be true"
+            elif about and CONDITIONS[name].effect is Effect.ALLOW:
+                what = line.permission or "what this line denies"
+                yield line.number, f"{what} is asked without a target, and a deny line takes a missing target for a yes: {name} is true"
 
 
 @rule(Severity.WARNING)

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rbac.fact_space.diagrams import NO
-from rbac.fact_space.formulas import NEVER, Formula, Literal
+from rbac.fact_space.formulas import answer, node_of
 from rbac.fact_space.space import Space, space
 from rbac.policy.reader import Line, Policy
 from rbac.review.findings import Finding, Severity
+from rbac.review.published import DENIED
 from rbac.review.testing.expectations import Answered, Asked, Expectation
 from rbac.review.testing.points import Point, points_of
 from rbac.vocabulary import Kind, Permission, Role
@@ -75,17 +76,14 @@ def _seen(wanted: Sequence[Aspect], gaps: Sequence[Aspect]) -> int:
     return sum(aspect.condition is not None for aspect in wanted) - sum(aspect.condition is not None for aspect in gaps)
 
 
-def answer(policy: Policy, role: Role, permission: Permission) -> Formula:
-    """A cell's answer as its lines have it."""
-    lines = policy.cell(role, permission)
-    return Formula(tuple(tuple(map(Literal, line.conditions)) for line in lines)) if lines else NEVER
-
-
 def cell_to_paste(policy: Policy, role: Role, permission: Permission) -> str:
-    """A cell as a line of a test file, answered as the policy does."""
-    told = answer(policy, role, permission)
+    """A cell as a line of a test file, answered as the policy does; with `denied: never` where the usual guards are not denied."""
+    here, lines = space(), (*policy.cell(role, permission), *policy.denials(role, permission))
+    asked, guards = here.question(role, permission.kind), node_of(DENIED[permission.kind], here)
+    usual = here.diagrams.both(here.allowed(policy, role, permission), guards) == NO
+    told = answer(lines, within=here.diagrams.but_not(asked, guards) if usual else asked, space=here)
     text = f"{{when: {told.condition}}}" if str(told).startswith("when") else str(told)
-    return f"  - {{role: {role}, permission: {permission}, answer: {text}}}"
+    return f"  - {{role: {role}, permission: {permission}, answer: {text}{'' if usual else ', denied: never'}}}"
 
 
 def _aspects(policy: Policy) -> Iterator[Aspect]:

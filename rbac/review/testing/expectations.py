@@ -114,9 +114,10 @@ def _cells(shape: TestFile, lines: Lines) -> Iterator[Answered]:
         path = ("cells", number)
         text = cell.answer if isinstance(cell.answer, str) else f"when {cell.answer.when}"
         answer = _parsed(lines, path, parse_formula, text)
+        own = None if cell.denied is None else _parsed(lines, path, parse_formula, cell.denied)
         for permission in _each(lines, path, parse_permission, cell.permission):
             for role in _each(lines, path, parse_role, cell.role):
-                yield Answered(lines.file, lines.at(*path), role, permission, answer, denied[permission.kind], cell.because)
+                yield Answered(lines.file, lines.at(*path), role, permission, answer, own or denied[permission.kind], cell.because)
 
 
 class _Reader:

@@ -64,11 +64,15 @@ class When(Strict, frozen=True):
 
 
 class Cell(Strict, frozen=True, kw_only=True):
-    """The whole answer of one cell, or of several that are answered alike: always, never, or when."""
+    """The whole answer of one cell, or of several that are answered alike: always, never, or when.
+
+    `denied` says what nobody may in these cells, in the place of the file's.
+    """
 
     role: Names
     permission: Names
     answer: str | When
+    denied: str | None = None
     because: str = ""
 
 

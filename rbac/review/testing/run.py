@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
 from rbac.fact_space.diagrams import NO, Node
-from rbac.fact_space.formulas import describe, node_of
+from rbac.fact_space.formulas import answer, node_of
 from rbac.fact_space.space import space
 from rbac.policy.conditions import CONDITIONS
 from rbac.policy.reader import Policy
@@ -96,9 +96,9 @@ def _failure(policy: Policy, each: Expectation) -> str | None:
 def _differs(policy: Policy, each: Answered, wanted: Node, found: Node) -> str:
     """What the policy says instead, by which line, and with which facts it matters."""
     here = space()
-    lines = policy.cell(each.role, each.permission)
-    names = tuple(dict.fromkeys((name, line.effect) for line in lines for name in line.conditions))
-    said = describe(found, within=here.open(policy, each.role, each.permission), names=names, space=here)
+    lines, denials = policy.cell(each.role, each.permission), policy.denials(each.role, each.permission)
+    within = here.diagrams.but_not(here.question(each.role, each.permission.kind), node_of(each.denied, here))
+    said = answer((*lines, *denials), within=within, space=here)
     at = ", ".join(f"{policy.file}:{line.number}" for line in lines) or f"no line of {policy.file}"
     wider = here.diagrams.but_not(found, wanted)
     node, way = (wider, "allowed") if wider != NO else (here.diagrams.but_not(wanted, found), "denied")
