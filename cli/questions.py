@@ -249,7 +249,7 @@ def _draw_matrix(table: Matrix) -> None:
         drawn.add_row(Text(f"  {row.row.wording}"), *(Text(shown(cell)) for cell in row.cells.values()))
     output.draw(drawn)
     for note in notes(table):
-        click.echo(note)
+        output.line(note)
 
 
 def _show_reach(session: Session, user: str, layout: str) -> None:
