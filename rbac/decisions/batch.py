@@ -33,11 +33,13 @@ def decide_many(decider: Decider, view: View, requests: Sequence[Request], now: 
     for request in requests:
         if request.user != user or request.permission != permission or request.via != via:
             group = user, permission, via = request.user, request.permission, request.via
+            if type(user) is not str or not isinstance(permission, str) or not isinstance(via, str):
+                resolve(view, request, now)  # which says what is wrong with the name, or takes it as text
+                group = user, permission, via = str(user), permission, via
             if group not in groups:
                 groups[group] = _signature(decider, view, user, permission, now), {}
             signature, known = groups[group]
-        alone = signature is None or request.target is not None or request.task is not None or type(request.domain) is not str
-        domain = None if alone else domain_of(request.domain)
+        domain = None if signature is None or request.target is not None or request.task is not None else domain_of(request.domain)
         if type(domain) is not ProjectRecord or signature is None:
             decisions.append(trace(decider, resolve(view, request, now)).decision)
             continue

@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from rbac.database.engine import place, reading, waiting
 from rbac.database.watch.wal_index import Mark, Watch
 from rbac.errors import StoreError
+from rbac.names import parse_domain, parse_id
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import (
     NO_REQUEST_RECORDS,
@@ -236,11 +237,17 @@ class CachedView(msgspec.Struct, gc=False):
         return self._record
 
     def member(self, user: str) -> MemberRecord | None:
-        found = self._kept.members.get(user)
+        try:
+            found = self._kept.members.get(user)
+        except TypeError:  # not a name: parsing it says so
+            found = None
         return self._load_member(user) if found is None else found
 
     def domain(self, address: str) -> DomainRecord | None:
-        found = self._kept.domains.get(address)
+        try:
+            found = self._kept.domains.get(address)
+        except TypeError:  # not a name: parsing it says so
+            found = None
         if found is None:
             return self._record if address == _ORGANIZATION else self._load_domain(address)
         return found
@@ -274,17 +281,23 @@ class CachedView(msgspec.Struct, gc=False):
             raise RevisionChanged
 
     def _load_member(self, user: str) -> MemberRecord | None:
+        user = parse_id(user, "user")
         found = self._kept.old_members.get(user)
         if found is None:
             with self._cache.reading(self._kept.id) as snapshot:
                 found = snapshot.member(user)
             if snapshot.version != self._version:
                 raise RevisionChanged
+        else:
+            found.forget_assigned()  # it was counted for the generation that ends: a member who is asked about for ever would grow
         if found is not None:
             self._keep(self._kept.members, found.user, found, found.weight)
         return found
 
     def _load_domain(self, address: str) -> DomainRecord | None:
+        address = str(parse_domain(address))
+        if address == _ORGANIZATION:
+            return self._record
         found = self._kept.old_domains.get(address)
         if found is None:
             with self._cache.reading(self._kept.id) as snapshot:

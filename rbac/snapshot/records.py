@@ -177,6 +177,10 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
             msgspec.structs.force_setattr(self, "assigned", assigned)
         assigned[project] = found
 
+    def forget_assigned(self) -> None:
+        """Drop what `remember_assigned` kept."""
+        msgspec.structs.force_setattr(self, "assigned", NOTHING)
+
     def in_workspace(self, workspace: str, now: Instant) -> bool:
         """Whether a membership of that workspace is in force."""
         return among(self.workspaces, workspace, now)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 import rbac
 from rbac.decisions.batch import READ
 from rbac.organization import Organization
@@ -85,3 +88,26 @@ def test_a_fact_that_no_signature_looks_at_is_the_same_in_every_project(acme: Or
 
     assert {"created_project", "workspace_member", "paused", "role", "published", "distribution"} < told_apart
     assert told_apart <= READ.keys()
+
+
+def test_a_domain_in_a_request_is_asked_like_its_address_and_is_gone_when_it_is_deleted(acme: Organization) -> None:
+    requests = [rbac.Request("max", "data:export", rbac.Domain(rbac.Kind.PROJECT, "p1")) for _ in range(2)]  # type: ignore[arg-type]
+    settings = [rbac.Request("olga", "billing:configure", rbac.Domain(rbac.Kind.ORGANIZATION))]  # type: ignore[arg-type]
+    assert all(acme.check_many(requests)) and all(acme.check_many(settings))
+
+    acme.acting("olga").delete_project("p1")
+
+    assert [each.reason for each in acme.check_many(requests)] == ["there is no project:p1 in acme"] * 2
+    assert acme.check_many(settings)[0].revision == acme.revision
+
+
+@pytest.mark.parametrize("wrong", [None, 7, [], {}, b"max", object(), ("project", "p1")])
+@pytest.mark.parametrize("field", ["user", "permission", "domain", "via", "task", "target"])
+def test_a_name_that_is_no_text_is_a_named_error_wherever_it_stands(acme: Organization, field: str, wrong: object) -> None:
+    good = rbac.Request("max", "data:export", "project:p1")
+    assert acme.check_many([good])
+    if wrong is None and field in ("task", "target"):
+        return
+
+    with pytest.raises(rbac.UnknownName):
+        acme.check_many([good, msgspec.structs.replace(good, **{field: wrong})])

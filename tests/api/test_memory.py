@@ -192,3 +192,21 @@ def test_what_a_caller_does_to_a_record_it_was_given_changes_no_answer(file_stor
 
     assert not acme.can("andy", "review:access", "project:p1")
     assert not acme.details().restrictions
+
+
+def test_what_is_remembered_of_a_members_tasks_is_bounded_by_the_capacity(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'rbac.db'}"
+    with rbac.connect(url) as store:
+        store.import_state(ACME)
+        with store.organization("acme").acting("max") as max_:
+            for number in range(60):
+                max_.create_project(f"q{number}", workspace="w1")
+                max_.configure(f"project:q{number}", published=True, distribution="manual")
+    with rbac.connect(url, capacity=20) as store:
+        acme = store.organization("acme")
+        kept = store._store._cache._organizations
+
+        for number in range(60):
+            acme.can("andy", "project:view", f"project:q{number}")
+
+            assert sum(len(member.assigned) for member in kept["acme"].members.values()) <= 20
