@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rbac.cli import complete
+from rbac.cli import complete, output
 from rbac.cli.commands import command, group
 from rbac.cli.options import acting, by, changed
 from rbac.cli.session import Session, current
@@ -102,14 +102,32 @@ def configure(session: Session, domain: str, settings: tuple[str, ...], actor: s
     changed(session, acting(session, actor).configure(domain, **_settings(settings)))
 
 
-@command("rbac restrict plugin:configure administrator --as olga")
-@_permission
-@click.argument("level", shell_complete=complete.roles)
+@command("rbac restrict", "rbac restrict plugin:configure administrator --as olga")
+@click.argument("permission", required=False, shell_complete=complete.permissions)
+@click.argument("level", required=False, shell_complete=complete.roles)
 @by
 @current
-def restrict(session: Session, permission: str, level: str, actor: str | None) -> None:
-    """Take PERMISSION from every role below LEVEL."""
-    changed(session, acting(session, actor).restrict(permission, level))
+def restrict(session: Session, permission: str | None, level: str | None, actor: str | None) -> None:
+    """Take PERMISSION from every role below LEVEL.
+
+    Without arguments: list the restrictions, and the lines of the policy that defeat any of them.
+    """
+    if permission is None:
+        return _show_restrictions(session)
+    if level is None:
+        raise click.UsageError("name the LEVEL too: the lowest role that keeps the permission")
+    return changed(session, acting(session, actor).restrict(permission, level))
+
+
+def _show_restrictions(session: Session) -> None:
+    organization = session.existing()
+    why, rows = organization.ineffective_restrictions(), sorted(organization.details().restrictions.items())
+    if session.json:
+        for name, level in rows:
+            output.as_json({"permission": name, "level": level, "ineffective": why.get(name)})
+    else:
+        notes = {name: f"no full effect: {said}" for name, said in why.items()}
+        output.table(("permission", "level", "note"), ((name, str(level), notes.get(name, "")) for name, level in rows))
 
 
 @command("rbac unrestrict plugin:configure --as olga")

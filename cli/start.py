@@ -63,6 +63,8 @@ def import_(session: Session, file: str, update: bool, dry_run: bool, operator: 
     with _progress() as progress:
         results = session.store().import_state(file, update=update, dry_run=dry_run, operator=operator, progress=progress)
     for result in results:
+        for warning in result.warnings:
+            output.line(f"rbac: warning: {warning}", err=True)
         if session.json:
             output.as_json(_imported_data(result, dry_run=dry_run))
         else:
@@ -167,7 +169,7 @@ def _show_imported(result: Imported, *, dry_run: bool) -> None:
 def _imported_data(result: Imported, *, dry_run: bool) -> dict[str, Any]:
     steps = [str(step) for step in result.steps]
     named = {"organization": result.organization, "created": result.created, "facts": result.facts}
-    return {**named, "steps": steps, "revision": result.revision, "dry_run": dry_run}
+    return {**named, "steps": steps, "revision": result.revision, "dry_run": dry_run, "warnings": result.warnings}
 
 
 def _counted(number: int, what: str) -> str:

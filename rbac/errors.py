@@ -75,4 +75,4 @@ class StoreError(RBACError):
 
 
 class Stale(StoreError):
-    """This node has not heard from its database for too long; to a question it is a no, to anything else an error."""
+    """This node has had no answer from its database for too long: it answers nothing until it has one."""

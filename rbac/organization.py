@@ -17,7 +17,7 @@ from rbac.names import parse_id
 from rbac.open_store import OpenStore
 from rbac.policy.facts import GivenFacts
 from rbac.queries import Queries
-from rbac.vocabulary import ORGANIZATION, Domain, Request, Revision, Role
+from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Revision, Role
 
 if TYPE_CHECKING:
     from rbac.acting import Acting
@@ -80,6 +80,12 @@ class Organization(Queries):
             found.tokens_for_annotators_and_reviewers,
             dict(found.restrictions),
         )
+
+    def ineffective_restrictions(self) -> dict[str, str]:
+        """The restrictions that the policy defeats, each with the lines that do it: an edited policy can make one ineffective."""
+        found = self.details().restrictions.items()
+        why = {name: self.policy.why_ineffective(Permission(name), level) for name, level in found}
+        return {name: said for name, said in why.items() if said}
 
     # -- changes -------------------------------------------------------------------------------------------------------
 

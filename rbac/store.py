@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,14 +114,15 @@ class Store:
         from rbac.database.audit.refusals import recorded
         from rbac.database.unit_of_work import transaction
         from rbac.statefile.check import check_state
-        from rbac.statefile.importing import import_organization
+        from rbac.statefile.importing import import_organization, warnings_of
         from rbac.statefile.shape import read_state
 
         state = read_state(source)
         check_state(state, "" if isinstance(source, Mapping) else str(source))
+        warned = {each.id: warnings_of(each, self.policy) for each in state.organizations}
         actor, now = parse_id(operator, "operator"), self._store.clock()
         if dry_run:
-            return self._plans(state, update=update)
+            return [replace(each, warnings=warned[each.organization]) for each in self._plans(state, update=update)]
         schema.create(self._store.engine)
         engine, imported = self._store.ready(), []
         with recorded(engine, "", actor=actor, operation="import", at=now) as attempt, transaction(engine) as works:
@@ -129,7 +131,7 @@ class Store:
                 imported.append(import_organization(works, each, update=update, actor=actor, at=now, progress=progress))
         for result in imported:
             self._store.wrote(result.organization, result.revision)
-        return imported
+        return [replace(each, warnings=warned[each.organization]) for each in imported]
 
     def export_state(self, *organizations: str) -> StateFile:
         """The state of the organizations named, or of all, as a state file holds it."""
@@ -185,13 +187,19 @@ class Store:
         return health(self._store.ready(), self._store.clock, bus)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with the data: damage the database reports, then what `verify` finds in each organization."""
+        """What is wrong with the data, sentence by sentence.
+
+        Damage the database reports, then of each organization what `verify` finds, and restrictions that the policy defeats.
+        """
         from rbac.database.integrity import damages
 
         with self._store.reading() as connection:
             yield from damages(connection)
         for name in self.organizations():
-            yield from (f"{name}: {problem}" for problem in self.organization(name).verify().problems)
+            organization = self.organization(name)
+            yield from (f"{name}: {problem}" for problem in organization.verify().problems)
+            for permission, why in organization.ineffective_restrictions().items():
+                yield f"{name}: the restriction of {permission} has no full effect: {why}"
 
     def upgrade(self) -> None:
         """Bring the schema of an older store up to date."""

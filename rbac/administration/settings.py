@@ -66,9 +66,9 @@ def configure(authority: Authority, domain: Domain, values: Mapping[str, Value])
 def restrict(authority: Authority, permission: Permission, level: Role) -> None:
     """Lift a permission to a level: whoever is below it loses the permission."""
     authority.require(Permission.PERMISSION_SETTINGS_CONFIGURE)
-    policy = authority.decider.policy
-    if not policy.restrictable(permission, level):
-        raise Refused(f"{permission} cannot be restricted to {level}: not every line of {policy.file} below can be")
+    why = authority.decider.policy.why_ineffective(permission, level)
+    if why:
+        raise Refused(f"{permission} cannot be restricted to {level}: {why}")
     _set_restriction(authority, permission, level)
 
 

@@ -105,9 +105,25 @@ class Policy:
 
     def restrictable(self, permission: Permission, level: Role) -> bool:
         """Whether `restrict permission level` means something: a line can be restricted, and all below `level` can."""
-        lines = [line for line in self.lines if line.effect is Effect.ALLOW and line.permission == permission]
-        below = [line for line in lines if line.role is not None and line.role.rank < level.rank]
-        return any(map(_restricted, lines)) and all(map(_restricted, below))
+        return any(map(_restricted, self._grants(permission))) and not self.unrestricted_below(permission, level)
+
+    def unrestricted_below(self, permission: Permission, level: Role) -> tuple[Line, ...]:
+        """The allow lines of roles below `level` that a restriction does not reach."""
+        below = (line for line in self._grants(permission) if line.role is not None and line.role.rank < level.rank)
+        return tuple(line for line in below if not _restricted(line))
+
+    def why_ineffective(self, permission: Permission, level: Role) -> str:
+        """Why a restriction has no effect, or only in part, with the lines that defeat it; nothing where it is effective."""
+        if self.restrictable(permission, level):
+            return ""
+        lines = self.unrestricted_below(permission, level)
+        if not lines:
+            return f"no line of {self.file} for {permission} carries unless_restricted"
+        shown = ", ".join(f"{self.file}:{line.number} {line.role}" for line in lines)
+        return f"{shown}: {'these lines carry' if len(lines) > 1 else 'this line carries'} no unless_restricted"
+
+    def _grants(self, permission: Permission) -> list[Line]:
+        return [line for line in self.lines if line.effect is Effect.ALLOW and line.permission == permission]
 
 
 def _restricted(line: Line) -> bool:

@@ -11,21 +11,26 @@ from rbac.database import tables as t
 from rbac.database.changes import add_all, write
 from rbac.database.unit_of_work import Transaction
 from rbac.errors import Refused
+from rbac.policy.reader import Policy
 from rbac.statefile.convert import facts_from, settings_of
 from rbac.statefile.plan import plan
 from rbac.statefile.shape import OrganizationState
-from rbac.vocabulary import Change
+from rbac.vocabulary import Change, Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or would do, to one organization. `steps` is the plan of an update, empty for a new organization."""
+    """What an import did, or would do, to one organization. `steps` is the plan of an update, empty for a new organization.
+
+    `warnings` are sentences about what was taken in and has no effect: restrictions that the policy defeats.
+    """
 
     organization: str
     created: bool
     facts: int
     steps: tuple[Change, ...]
     revision: int
+    warnings: tuple[str, ...] = ()
 
 
 def import_organization(
@@ -59,6 +64,12 @@ def plan_organization(connection: Connection | None, state: OrganizationState, *
     steps = plan(connection, state, owner)
     revision = connection.execute(select(t.organization.c.revision).where(t.organization.c.id == state.id)).scalar_one()
     return Imported(state.id, False, len(steps), steps, revision + bool(steps))
+
+
+def warnings_of(state: OrganizationState, policy: Policy) -> tuple[str, ...]:
+    """What a checked state has that the policy makes ineffective."""
+    restrictions = ((name, level, policy.why_ineffective(Permission(name), Role(level))) for name, level in state.restrictions.items())
+    return tuple(f"{state.id}: the restriction of {name} to {level} has no full effect: {why}" for name, level, why in restrictions if why)
 
 
 def _found(works: Transaction, state: OrganizationState, *, actor: str, at: int, progress: Callable[[int], None] | None) -> Imported:
