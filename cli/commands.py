@@ -35,7 +35,7 @@ def _global_options() -> list[click.Option]:
     return [
         option("--db", f"The store, {DATABASE} by default; RBAC_DB.", metavar="URL"),
         option("--org", "The organization, the only one by default; RBAC_ORG.", metavar="ID", shell_complete=complete.organizations),
-        option("--policy", "A policy instead of the packaged policy.csv.", metavar="FILE", shell_complete=complete.files),
+        option("--policy", "A policy instead of the packaged one; `packaged` names it.", metavar="FILE", shell_complete=complete.files),
         option("--model", "A model instead of the packaged model.conf.", metavar="FILE", shell_complete=complete.files),
         option("--json", "Print JSON.", is_flag=True),
     ]

@@ -16,7 +16,7 @@ import click
 import rbac
 from rbac.cli.commands import Main
 from rbac.cli.errors import code_of, sentence
-from rbac.cli.session import Session
+from rbac.cli.session import PACKAGED, Session
 
 EXAMPLE = Path(rbac.__file__).parent / "examples" / "acme.yaml"
 """The example inside the package."""
@@ -51,7 +51,7 @@ def show(session: Session) -> None:
     main = click.get_current_context().find_root().command
     assert isinstance(main, Main)
     with _store() as url:
-        chosen = [word for name in ("policy", "model") if getattr(session, name) for word in (f"--{name}", getattr(session, name))]
+        chosen = ["--policy", session.policy or PACKAGED, *(["--model", session.model] if session.model else [])]
         quiet = ["--db", url, "--org", "acme", *chosen]
         main.run([*quiet, "import", str(EXAMPLE)])
         for heading, commands in SCRIPT.items():

@@ -16,9 +16,9 @@ import click
 from rbac.cli import complete, output
 from rbac.cli.commands import command, group
 from rbac.cli.errors import NO
-from rbac.cli.session import Session, current
+from rbac.cli.session import PACKAGED, Session, current
 from rbac.errors import PolicyError
-from rbac.policy.reader import PACKAGED, Policy, read_policy
+from rbac.policy.reader import Policy, read_policy
 
 if TYPE_CHECKING:
     from rbac.review.diff.compare import PolicyDiff
@@ -47,7 +47,7 @@ _tests = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 def policy() -> None:
     """Review a policy: what is in it, what an edit changes.
 
-    The policy is --policy, else ./policy.csv, else the packaged one.
+    The policy is --policy, else ./policy.csv; which one it was is printed on stderr.
     """
 
 
@@ -119,7 +119,7 @@ def lint(session: Session, files: Sequence[Path], fix: bool, form: str) -> None:
     from rbac.review.lint import lint as look
 
     clean = True
-    for path in files or [_path(session)]:
+    for path in files or [session.reviewed()]:
         text = read_text(path)
         if fix:
             text = write_text(path, format_policy(text, str(path)))
@@ -142,7 +142,7 @@ def fmt(session: Session, files: Sequence[Path], check: bool) -> None:
     from rbac.review.git import read_text, write_text
 
     changed = False
-    for path in files or [_path(session)]:
+    for path in files or [session.reviewed()]:
         text = read_text(path)
         formatted = format_policy(text, str(path))
         if formatted != text and not check:
@@ -180,13 +180,13 @@ def test(session: Session, files: Sequence[Path], junit: Path | None, form: str)
 def claims(session: Session, claims_file: Path | None, form: str) -> None:
     """Prove the sentences of a claims file, or refute them.
 
-    Over every combination of facts; what refutes one is shown. Without a file: ./claims.yaml, else the claims that ship.
+    Over every combination of facts; what refutes one is shown. Without a file: ./claims.yaml.
     """
     from rbac.review.claims import PACKAGED as SHIPPED
     from rbac.review.claims import check_claims
 
-    where = claims_file or _here("claims.yaml") or SHIPPED
-    _report(session, check_claims(read_policy(_path(session)), where), form, title="Policy claims")
+    where = claims_file or (SHIPPED if session.policy == PACKAGED else Path("claims.yaml"))
+    _report(session, check_claims(read_policy(session.reviewed()), where), form, title="Policy claims")
 
 
 @command("rbac policy coverage tests/policy", "rbac policy coverage tests/policy --threshold 90", under=policy)
@@ -228,22 +228,12 @@ def _expected(session: Session, files: Sequence[Path]) -> Iterator[tuple[Policy,
     from rbac.review.testing.expectations import read_expectations, test_files
     from rbac.review.testing.fixtures import Trials
 
-    table = read_policy(_path(session))
+    table = read_policy(session.reviewed())
     trials = Trials(table)
     try:
         yield table, [each for file in test_files(files) for each in read_expectations(file, trials.open)]
     finally:
         trials.close()
-
-
-def _path(session: Session) -> Path:
-    """The policy under review."""
-    return Path(session.policy) if session.policy else _here("policy.csv") or PACKAGED
-
-
-def _here(name: str) -> Path | None:
-    """A file of the present folder, where there is one."""
-    return Path(name) if Path(name).is_file() else None
 
 
 def _report(session: Session, report: Report, form: str, *, title: str) -> None:

@@ -205,8 +205,8 @@ def what_can(session: Session, user: str, domain: str, via: str) -> None:
 def matrix(session: Session, user: str | None, layout: str) -> None:
     """The published table, derived from the policy.
 
-    26 rows, five roles, marks and footnotes; no store is asked. With --user: everything a member can do in every domain
-    they can enter.
+    Of --policy, else of ./policy.csv: rows, five roles, marks, footnotes and guards; no store is asked. With --user: everything
+    a member can do in every domain they can enter.
     """
     if user is None:
         _show_matrix(session, layout)
@@ -217,11 +217,11 @@ def matrix(session: Session, user: str | None, layout: str) -> None:
 
 
 def _show_matrix(session: Session, layout: str) -> None:
-    """The table of the policy in use; no store is asked."""
+    """The table of --policy, else of ./policy.csv; no store is asked."""
     from rbac.reports import matrix
     from rbac.reports.html import html
 
-    policy = read_policy(session.policy)
+    policy = read_policy(session.reviewed())
     table = matrix.matrix(policy)
     if session.json:
         output.as_json(matrix.as_data(table))

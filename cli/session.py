@@ -6,17 +6,22 @@ Its one rule: nothing is opened before a command asks for it, so that help and u
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 import rbac
+from rbac.cli import output
 from rbac.cli.errors import No
+from rbac.errors import PolicyError, Problem
 
 if TYPE_CHECKING:
     from rbac.organization import Organization
 
 DATABASE = "sqlite:///rbac.db"
+PACKAGED = "packaged"
+"""What --policy may say in the place of a file: the policy inside the package."""
 
 
 class Session:
@@ -38,9 +43,21 @@ class Session:
     def store(self) -> rbac.Store:
         """The store, opened at the first call and closed when the command ends."""
         if self._store is None:
-            self._store = rbac.connect(self.url, policy=self.policy, model=self.model)
+            policy = None if self.policy == PACKAGED else self.policy
+            self._store = rbac.connect(self.url, policy=policy, model=self.model)
             click.get_current_context().call_on_close(self._store.close)
         return self._store
+
+    def reviewed(self) -> Path:
+        """The policy that a command is about which asks no store: --policy, else ./policy.csv. Says on stderr which it is."""
+        from rbac.policy.reader import PACKAGED as SHIPPED
+
+        if self.policy is None and not os.path.isfile("policy.csv"):
+            raise PolicyError([Problem("policy.csv", 1, 1, f"is not here: name a policy with --policy, or say --policy {PACKAGED}")])
+        path = SHIPPED if self.policy == PACKAGED else Path(self.policy or "policy.csv")
+        if os.path.isfile(path):  # else the error of reading it says all
+            output.line(f"policy: {'the packaged policy.csv' if path is SHIPPED else path}", err=True)
+        return path
 
     def named(self) -> str | None:
         """The organization that was named, if any. An empty name is one that cannot be: a script's variable that was not set."""

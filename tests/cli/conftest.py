@@ -50,8 +50,9 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def here(empty: Path, acme_file: Path) -> Path:
-    """A working directory with acme's store, its state file and a file of requests."""
+    """A working directory with acme's store, its state file, the shipped policy and a file of requests."""
     shutil.copy(acme_file, empty / "rbac.db")
+    shutil.copy(ROOT / "policy.csv", empty)
     shutil.copy(EXAMPLE, empty / "acme.yaml")
     (empty / "requests.jsonl").write_text(
         '{"user": "max", "permission": "data:export", "domain": "project:p1"}\n'

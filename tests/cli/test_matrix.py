@@ -101,9 +101,9 @@ def test_the_csv_has_a_line_for_each_row_and_the_cells_of_the_markdown() -> None
 
 @pytest.mark.parametrize("line", ["matrix", "matrix --format markdown", "matrix --format csv", "matrix --json"])
 def test_the_matrix_needs_no_store(rbac: Rbac, empty: Path, line: str) -> None:
-    answer = rbac(line)
+    answer = rbac(f"{line} --policy packaged")
 
-    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert (answer.exit_code, answer.stderr) == (0, "policy: the packaged policy.csv\n")
     assert all(row.wording in answer.stdout for row in ROWS)
 
 
@@ -113,8 +113,23 @@ def test_the_matrix_is_the_policys_that_was_named(rbac: Rbac, empty: Path) -> No
     assert f"| Export data | | | {YES}[^1] | {YES} | |" in rbac("matrix --format markdown --policy mine.csv").stdout
 
 
+def test_the_matrix_is_that_of_the_policy_that_is_here(rbac: Rbac, empty: Path) -> None:
+    (empty / "policy.csv").write_text(_without(TEXT, "owner", "data", "export"))
+    answer = rbac("matrix --format markdown")
+
+    assert f"| Export data | | | {YES}[^1] | {YES} | |" in answer.stdout
+    assert answer.stderr == "policy: policy.csv\n"
+
+
+def test_the_matrix_of_no_policy_is_an_error(rbac: Rbac, empty: Path) -> None:
+    answer = rbac("matrix")
+
+    assert (answer.exit_code, answer.stdout) == (3, "")
+    assert answer.stderr == "rbac: policy.csv:1:1: is not here: name a policy with --policy, or say --policy packaged\n"
+
+
 def test_the_matrix_in_json_has_marks_and_footnotes_apart(rbac: Rbac, empty: Path) -> None:
-    data = json.loads(rbac("matrix --json").stdout)
+    data = json.loads(rbac("matrix --json --policy packaged").stdout)
 
     told = {"mark": YES, "footnotes": ["1"], "answers": {"data_manager:view": "when created_or_invited"}}
     assert data["rows"][8]["cells"]["manager"] == told
@@ -124,7 +139,7 @@ def test_the_matrix_in_json_has_marks_and_footnotes_apart(rbac: Rbac, empty: Pat
 
 @pytest.mark.parametrize("layout", ["table", "markdown", "csv", "html"])
 def test_json_counts_more_than_a_format(rbac: Rbac, empty: Path, layout: str) -> None:
-    assert rbac(f"matrix --json --format {layout}").stdout == rbac("matrix --json").stdout
+    assert rbac(f"matrix --json --format {layout} --policy packaged").stdout == rbac("matrix --json --policy packaged").stdout
 
 
 # -- one member ------------------------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def test_the_demo_shows_the_table_ten_decisions_a_refusal_and_a_transfer_and_lea
     answer = rbac("demo")
 
     lines = answer.stdout.splitlines()
-    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert (answer.exit_code, answer.stderr) == (0, "policy: the packaged policy.csv\n")
     assert sum(line.startswith("$ rbac check ") for line in lines) == 10
     assert sum(line.startswith(("yes: ", "no: ")) for line in lines) == 10
     assert "  View the Data Manager" in answer.stdout and "[1] For workspaces or projects" in answer.stdout

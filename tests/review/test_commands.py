@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from rbac.cli import main
 from rbac.policy.reader import PACKAGED
+from rbac.review.claims import PACKAGED as CLAIMS
 from rbac.vocabulary import Permission, Role
 from tests.review.conftest import POLICY_TESTS, line
 
@@ -133,6 +135,8 @@ def test_lint_fix_writes_what_fmt_would_write(here: Path) -> None:
 
 
 def test_policy_names_the_policy_for_every_command(here: Path) -> None:
+    shutil.copy(CLAIMS, "claims.yaml")
+
     assert rbac("--policy", "wider.csv", "policy", "claims").exit_code == 1
     assert rbac("policy", "claims", "--policy", "policy.csv").exit_code == 0
     assert rbac("--policy", "wider.csv", "policy", "test", TABLE).exit_code == 1
@@ -151,11 +155,33 @@ def test_coverage_and_mutation_reach_100_percent_with_the_tests_that_ship(here: 
     assert ", 100.0 %; " in rbac("policy", "mutate", TABLE).stdout
 
 
-def test_outside_any_folder_of_ours_the_packaged_files_are_reviewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+COMMANDS = (("lint",), ("fmt", "--check"), ("test", TABLE), ("claims",), ("coverage", TABLE), ("mutate", TABLE))
 
-    assert rbac("policy", "claims").stdout.endswith("23 of 23 claims hold, over every combination of facts\n")
-    assert rbac("policy", "lint").exit_code == 0
+
+@pytest.mark.parametrize("words", COMMANDS, ids=[words[0] for words in COMMANDS])
+def test_without_a_policy_here_nothing_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = rbac("policy", *words)
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "policy.csv:1:1: is not here: name a policy with --policy, or say --policy packaged" in done.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=[words[0] for words in COMMANDS])
+def test_every_command_judges_the_same_file_and_says_which(here: Path, words: tuple[str, ...]) -> None:
+    Path("claims.yaml").write_text("claims: [only owner may billing:configure]\n")
+
+    assert rbac("policy", *words).stderr == "policy: policy.csv\n"
+    assert rbac("--policy", "wider.csv", "policy", *words).stderr == "policy: wider.csv\n"
+    assert rbac("--policy", "packaged", "policy", *words).stderr == "policy: the packaged policy.csv\n"
+
+
+def test_claims_that_are_not_here_are_an_error_and_those_that_ship_go_with_the_packaged_policy(here: Path) -> None:
+    done = rbac("policy", "claims")
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "claims.yaml:1:1: cannot be read" in done.stderr
+    assert "23 of 23 claims hold" in rbac("policy", "claims", "--policy", "packaged").stdout
 
 
 def test_the_matrix_as_a_page_is_one_file_with_everything_in_it(here: Path) -> None:
