@@ -24,7 +24,7 @@ from rbac.database import tables as t
 from rbac.database.audit.refusals import Attempt, recorded
 from rbac.database.unit_of_work import writing
 from rbac.errors import Conflict, Refused, UnknownName
-from rbac.names import parse_domain, parse_id, parse_permission, parse_role, quoted
+from rbac.names import parse_domain, parse_id, parse_permission, parse_role, parse_switch, quoted
 from rbac.open_store import OpenStore
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Until
@@ -170,6 +170,7 @@ class Acting:
     def create_workspace(self, workspace: str, *, personal: bool = False) -> Revision:
         """Make a workspace, or with `personal` the actor's own sandbox."""
         name = parse_id(workspace, "workspace")
+        parse_switch(personal, "personal")
         with self._call("create_workspace", name, "personal" if personal else None) as call:
             if call.authority:
                 projects.create_workspace(call.authority, name, personal=personal)

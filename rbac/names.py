@@ -78,6 +78,27 @@ def _member(names: type[_Names], text: str, what: str) -> _Names:
     return found
 
 
+def parse_ids(listed: Iterable[str], what: str) -> list[str]:
+    """Several ids of `what`; raises TypeError for one text, whose letters would each be an id."""
+    if isinstance(listed, str | bytes) or not isinstance(listed, Iterable):
+        raise TypeError(f"{quoted(listed)} is not a list of ids of {what}s")
+    return [parse_id(each, what) for each in listed]
+
+
+def parse_number(value: int, what: str) -> int:
+    """A whole number that an argument is; raises TypeError for everything else, a float and a truth value included."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"{what} is a whole number, not {quoted(value)}")
+
+
+def parse_switch(value: bool, what: str) -> bool:
+    """True or False; raises TypeError for everything else, since "no" would be true and None false."""
+    if isinstance(value, bool):
+        return value
+    raise TypeError(f"{what} is True or False, not {quoted(value)}")
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """`: did you mean 'x'?` for the nearest of `names`, or nothing when none is near; to a very long name none is."""
     if not isinstance(name, str) or len(name) > _LONGEST:

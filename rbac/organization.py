@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbac.decisions.decider import CASBIN
 from rbac.errors import UnknownName
-from rbac.names import parse_id
+from rbac.names import parse_id, parse_number, parse_switch, quoted
 from rbac.open_store import OpenStore
 from rbac.policy.facts import GivenFacts
 from rbac.queries import Queries
@@ -93,7 +93,8 @@ class Organization(Queries):
         """Every change is made by somebody: `acme.acting("ada").grant("andy", "reviewer")`, or a `with` block for several."""
         from rbac.acting import Acting
 
-        return Acting(self._store, self.id, parse_id(actor, "user"), expect=expect, key=key)
+        revision = None if expect is None else parse_number(expect, "expect")
+        return Acting(self._store, self.id, parse_id(actor, "user"), expect=revision, key=key)
 
     def transfer_ownership(self, *, to: str, ticket: str, operator: str) -> Revision:
         """Make `to` the Owner; the old Owner becomes administrator. One transaction; returns the revision.
@@ -136,6 +137,10 @@ class Organization(Queries):
         """
         from rbac.database.audit.log import entries
 
+        for name, number in {"first": first, "last": last, "since": since, "until": until}.items():
+            if number is not None:
+                parse_number(number, name)
+        parse_switch(newest_first, "newest_first")
         with self._store.reading() as connection:
             yield from entries(
                 connection,
@@ -156,6 +161,10 @@ class Organization(Queries):
         """The changes that were refused, the newest 10,000 of them, streamed; `since` and `until` as for `audit`."""
         from rbac.database.audit.refusals import refusals
 
+        for name, number in {"since": since, "until": until}.items():
+            if number is not None:
+                parse_number(number, name)
+        parse_switch(newest_first, "newest_first")
         with self._store.reading() as connection:
             yield from refusals(connection, self.id, actor=actor, since=since, until=until, newest_first=newest_first)
 
@@ -167,8 +176,12 @@ class Organization(Queries):
         from rbac.database.audit.heads import Head
         from rbac.database.audit.verify import verify
 
+        heads = [head] if isinstance(head, Head) else list(head)
+        for each in heads:
+            if not isinstance(each, Head):
+                raise TypeError(f"head is a Head or several, as `head()` returns it: not {quoted(each)}")
         with self._store.reading() as connection:
-            return verify(connection, self.id, [head] if isinstance(head, Head) else head)
+            return verify(connection, self.id, heads)
 
     def head(self) -> Head:
         """The present head of the chain, to be kept outside; raises UnknownName when there is no such organization."""
@@ -192,8 +205,9 @@ class Organization(Queries):
         from rbac.policy.roles import DomainRoles
 
         adapter = StoreAdapter(self._store.engine, clock=self._store.clock)
-        enforcer = self._store.decider.assemble(DomainRoles(), stock=stock)
-        adapter.load_filtered_policy(enforcer.get_model(), Filter(organization=self.id, user=user))
+        enforcer = self._store.decider.assemble(DomainRoles(), stock=parse_switch(stock, "stock"))
+        chosen = None if user is None else parse_id(user, "user")
+        adapter.load_filtered_policy(enforcer.get_model(), Filter(organization=self.id, user=chosen))
         enforcer.build_role_links()
         return enforcer
 
@@ -207,6 +221,6 @@ class Organization(Queries):
         task: str | None = None,
     ) -> tuple[str, str, str, str, Any]:
         """The five values of Casbin's `r` for a question: sub, dom, obj, act, facts."""
-        question = self._resolve(Request(user, permission, str(domain), target, task))
+        question = self._resolve(Request(user, permission, domain, target, task))  # type: ignore[arg-type]  # as in check
         obj, act = CASBIN[question.permission]
         return str(question.subject), question.path, obj, act, question.facts or GivenFacts(kind=question.permission.kind)

@@ -74,7 +74,7 @@ class Queries:
         at_least: int | str = 0,
     ) -> bool:
         """Whether `user` may."""
-        request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
+        request = Request(user, permission, domain, target, task, via)  # type: ignore[arg-type]  # a Domain becomes its text in resolve
         return evaluate(self._store.decider, self._resolve(request, at_least))
 
     def check(
@@ -120,7 +120,7 @@ class Queries:
         at_least: int | str = 0,
     ) -> Trace:
         """Like `check`, with every line of that permission and role, each condition's value and each missing fact."""
-        request = Request(user, permission, domain if type(domain) is str else str(domain), target, task, via)
+        request = Request(user, permission, domain, target, task, via)  # type: ignore[arg-type]  # a Domain becomes its text in resolve
         return trace(self._store.decider, self._resolve(request, at_least))
 
     def check_many(self, requests: Iterable[Request], *, at_least: int | str = 0) -> list[Decision]:

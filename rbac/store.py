@@ -21,7 +21,7 @@ from rbac.database import tables as t
 from rbac.database.engine import file_of, open_engine
 from rbac.database.watch.listener import MAX_STALENESS, POLL
 from rbac.decisions.decider import Decider
-from rbac.names import parse_id
+from rbac.names import parse_id, parse_ids, parse_switch, quoted
 from rbac.open_store import OpenStore
 from rbac.organization import Organization
 from rbac.policy.model import read_model
@@ -115,10 +115,13 @@ class Store:
         from rbac.database.unit_of_work import transaction
         from rbac.statefile.check import check_state
         from rbac.statefile.importing import import_organization, warnings_of
-        from rbac.statefile.shape import read_state
+        from rbac.statefile.shape import file_name, read_state
 
+        parse_switch(update, "update"), parse_switch(dry_run, "dry_run")
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress is a function that is told how many facts are in, not {quoted(progress)}")
         state = read_state(source)
-        check_state(state, "" if isinstance(source, Mapping) else str(source))
+        check_state(state, "" if isinstance(source, Mapping) else file_name(source))
         warned = {each.id: warnings_of(each, self.policy) for each in state.organizations}
         actor, now = parse_id(operator, "operator"), self._store.clock()
         if dry_run:
@@ -167,8 +170,10 @@ class Store:
         from rbac.database.unit_of_work import writing
 
         name, where = parse_id(organization, "organization"), parse_id(project, "project")
-        new, old = ([parse_id(task, "task") for task in listed] for listed in (tasks, removed))
-        done = {parse_id(task, "task"): [parse_id(user, "user") for user in users] for task, users in (worked_on or {}).items()}
+        new, old = parse_ids(tasks, "task"), parse_ids(removed, "task")
+        if not isinstance(worked_on, Mapping | None):
+            raise TypeError(f"worked_on has the users of each task, as in {{'t1': ['andy']}}: not {quoted(worked_on)}")
+        done = {parse_id(task, "task"): parse_ids(users, "user") for task, users in (worked_on or {}).items()}
         actor, now = parse_id(operator, "operator"), self._store.clock()
         engine = self._store.ready()
         with (

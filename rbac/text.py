@@ -21,6 +21,8 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PolicyError([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:  # of a null character, or of half a character
+        raise PolicyError([Problem(visible(str(path)), 1, 1, "cannot be read: no file can have this name")]) from error
 
 
 def decode(data: bytes, file: str) -> str:

@@ -24,6 +24,15 @@ Signature = Callable[[ProjectRecord], Any]
 
 def decide_many(decider: Decider, view: View, requests: Sequence[Request], now: Instant) -> list[Decision]:
     """One Decision a request, in order, all from one view."""
+    try:
+        return _decide_in_groups(decider, view, requests, now)
+    except AttributeError:
+        if all(isinstance(request, Request) for request in requests):
+            raise
+        raise TypeError("check_many is asked Requests: rbac.Request(user, permission, domain, ...)") from None
+
+
+def _decide_in_groups(decider: Decider, view: View, requests: Sequence[Request], now: Instant) -> list[Decision]:
     if not decider.packaged:  # another matcher may look at the name of a domain
         return [trace(decider, resolve(view, request, now)).decision for request in requests]
     groups: dict[tuple[str, str, str], tuple[Signature | None, dict[Any, Decision]]] = {}

@@ -16,11 +16,15 @@ import msgspec
 
 from rbac.documents import DocumentError, convert, parse_json, parse_yaml, write_yaml
 from rbac.errors import StateError
-from rbac.text import plain
+from rbac.text import plain, visible
 
 _SHOWN = 400  # characters of a path or sentence
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+_LONGEST = 300
+"""How many characters of a file's name an error repeats."""
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -121,17 +125,26 @@ def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
     if isinstance(source, Mapping):
         return _convert(dict(source), "")
     path = Path(source)
+    name = file_name(path)
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise StateError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise StateError(f"cannot be read: {error.strerror}", file=name) from error
     except UnicodeDecodeError as error:
-        raise StateError(f"byte {error.start} is not UTF-8", file=str(path)) from error
+        raise StateError(f"byte {error.start} is not UTF-8", file=name) from error
+    except ValueError as error:  # of a null character, or of half a character
+        raise StateError("cannot be read: no file can have this name", file=name) from error
     try:
         data = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
     except DocumentError as error:
-        raise StateError(str(error), file=str(path)) from None
-    return _convert(data, str(path))
+        raise StateError(str(error), file=name) from None
+    return _convert(data, name)
+
+
+def file_name(path: str | Path) -> str:
+    """The name of a file as an error repeats it: on one line, and of a very long one both ends."""
+    name = visible(str(path))
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}...{name[-_LONGEST // 2 :]}"
 
 
 def write_state(state: StateFile, *, as_json: bool = False) -> str:

@@ -17,7 +17,7 @@ from rbac.database.chain import canonical
 from rbac.database.columns import comparable
 from rbac.database.tables import KINDS, audit, audit_change
 from rbac.errors import UnknownName
-from rbac.names import nearest, parse_id
+from rbac.names import nearest, parse_id, quoted
 from rbac.vocabulary import Change
 
 __all__ = ["Change", "Entry", "entries", "entry_at", "revisions"]
@@ -60,7 +60,7 @@ def entries(
     for a name that cannot be one.
     """
     if kind is not None and kind not in KINDS:
-        raise UnknownName(f"unknown kind of fact {kind!r}{nearest(kind, KINDS) or ': one of ' + ', '.join(KINDS)}")
+        raise UnknownName(f"unknown kind of fact {quoted(kind)}{nearest(kind, KINDS) or ': one of ' + ', '.join(KINDS)}")
     conditions = [
         *([audit.c.revision >= comparable(first)] if first is not None else []),
         *([audit.c.revision <= comparable(last)] if last is not None else []),
