@@ -51,6 +51,7 @@ def test_an_import_in_json_is_one_object_an_organization(rbac: Rbac, here: Path)
         "steps": ["~ member andy: role reviewer -> annotator"],
         "revision": 3,
         "dry_run": False,
+        "warnings": [],
     }
 
 
