@@ -43,7 +43,7 @@ import sys, time, rbac
 url, changes = sys.argv[1], int(sys.argv[2])
 with rbac.connect(url) as store:
     acme = store.organization("acme")
-    store._store.bus(patience=10)
+    store._store.listener(timeout=10)
     print("ready", flush=True)
     for wanted in (False, True) * changes:
         while acme.can("u1", "data:export", "project:p1") is not wanted:

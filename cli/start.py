@@ -97,14 +97,16 @@ def doctor(session: Session) -> None:
     problems = [*health.problems, *store.problems()]
     if session.json:
         named = {"store": health.place, "schema": health.schema, "epoch": health.epoch, "organizations": health.organizations}
-        bus = {} if health.bus is None else {"bus": health.bus.state, "lag": health.bus.lag, "skew": health.skew}
-        output.as_json({**named, **bus, "problems": problems})
+        listener = {} if health.listener is None else {"bus": health.listener.state, "lag": health.listener.lag, "skew": health.skew}
+        output.as_json({**named, **listener, "problems": problems})
     else:
         output.line(f"store {health.place}, schema {health.schema}")
         for name, revision in health.organizations.items():
             output.line(f"{name} is at revision {revision}")
-        if health.bus is not None and health.bus.lag is not None and health.skew is not None:
-            output.line(f"this node is {health.bus.state}, it heard {health.bus.lag:.1f} s ago; its clock is {health.skew:+.1f} s off")
+        if health.listener is not None and health.listener.lag is not None and health.skew is not None:
+            output.line(
+                f"this node is {health.listener.state}, it heard {health.listener.lag:.1f} s ago; its clock is {health.skew:+.1f} s off"
+            )
         for problem in problems:
             output.line(f"problem: {problem}")
         output.line(_counted(len(problems), "problem"))

@@ -15,7 +15,7 @@ from rbac.database import schema
 from rbac.database import tables as t
 from rbac.database.columns import comparable
 from rbac.database.engine import reading, waiting
-from rbac.database.watch.listener import MAX_STALENESS, POLL, Bus, Following
+from rbac.database.watch.listener import MAX_STALENESS, POLL, Listener, ListenerState
 from rbac.database.watch.wal_index import watch
 from rbac.decisions.decider import Decider
 from rbac.errors import StoreError, UnknownName
@@ -102,9 +102,9 @@ class OpenStore:
             raise StoreError(f"revision {text} of {organization} was issued before a backup was restored: it is not in this history")
         return int(revision)
 
-    def bus(self, patience: float = 0.0) -> Bus | None:
-        """How this node hears of changes, None on SQLite; with `patience` it starts to listen first and waits so many seconds."""
-        return self._watch.bus(patience) if isinstance(self._watch, Following) else None
+    def listener(self, timeout: float = 0.0) -> ListenerState | None:
+        """How this node learns of changes, None on SQLite; with `timeout` it starts to listen first and waits at most so many seconds."""
+        return self._watch.state(timeout) if isinstance(self._watch, Listener) else None
 
     def wrote(self, organization: str, revision: int) -> None:
         """This process has committed a revision: its next answer is not from before."""

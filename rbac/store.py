@@ -188,8 +188,8 @@ class Store:
         """Schema, revisions, how this node hears of changes, clocks; raises StoreError when the store cannot answer."""
         from rbac.database.health import FIRST_ANSWER, health
 
-        bus = self._store.bus(FIRST_ANSWER)
-        return health(self._store.ready(), self._store.clock, bus)
+        listener = self._store.listener(FIRST_ANSWER)
+        return health(self._store.ready(), self._store.clock, listener)
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the data, sentence by sentence.

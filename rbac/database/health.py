@@ -1,4 +1,4 @@
-"""The state of an open store, without replaying an audit or counting members. `Store.problems` looks deeper.
+"""The state of an open store, without replaying an audit or counting members, which `Store.problems` does.
 
 Every problem is a sentence in `problems`: whoever monitors a store needs to know no threshold.
 """
@@ -15,7 +15,7 @@ from rbac.clock import Clock
 from rbac.database import schema
 from rbac.database import tables as t
 from rbac.database.engine import is_sqlite, place, reading
-from rbac.database.watch.listener import Bus
+from rbac.database.watch.listener import ListenerState
 
 SKEW = 1.0
 """Seconds between the clock that decides about `until` and the database's, above which it is a problem."""
@@ -26,29 +26,29 @@ FIRST_ANSWER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Where a store is, its schema and life, each organization's revision, and how this node hears of changes.
+    """Where a store is, its schema and epoch, each organization's revision, and how this node learns of changes.
 
-    `bus` and `skew` are None on SQLite, where the file is looked at and the clock is the same. `skew` is seconds that
-    this node's clock is ahead of the database's.
+    `listener` and `skew` are None on SQLite, which has neither a server to listen to nor a clock of its own. `skew` is
+    seconds that this node's clock is ahead of the database's.
     """
 
     place: str
     schema: str
     epoch: str
     organizations: dict[str, int]
-    bus: Bus | None
+    listener: ListenerState | None
     skew: float | None
     problems: tuple[str, ...]
 
 
-def health(engine: Engine, clock: Clock, bus: Bus | None) -> Health:
-    """Query a store that is there; `bus` is how this node hears of changes. Raises StoreError when the store cannot answer."""
+def health(engine: Engine, clock: Clock, listener: ListenerState | None) -> Health:
+    """Query a store that is there; `listener` is how this node learns of changes. Raises StoreError when the store cannot answer."""
     with reading(engine) as connection:
         epoch = connection.execute(select(t.store.c.epoch)).scalar_one()
         rows = connection.execute(select(t.organization.c.id, t.organization.c.revision).order_by(t.organization.c.id)).all()
         skew = _skew(connection, clock)
-    problems = (*_clash(), *_deaf(bus), *_skewed(skew))
-    return Health(place(engine), schema.HEAD, epoch, {row.id: row.revision for row in rows}, bus, skew, problems)
+    problems = (*_clash(), *_not_listening(listener), *_skewed(skew))
+    return Health(place(engine), schema.HEAD, epoch, {row.id: row.revision for row in rows}, listener, skew, problems)
 
 
 def _skew(connection: Connection, clock: Clock) -> float | None:
@@ -66,9 +66,9 @@ def _skewed(skew: float | None) -> Iterator[str]:
         yield f"the clock here is {abs(skew):.1f} s {where} the database's: what ends at an instant ends too {when}"
 
 
-def _deaf(bus: Bus | None) -> Iterator[str]:
-    if bus is not None and bus.state != "listening":
-        yield f"the node does not hear of changes at once, it is {bus.state}: {bus.why or 'no answer yet'}"
+def _not_listening(listener: ListenerState | None) -> Iterator[str]:
+    if listener is not None and listener.state != "listening":
+        yield f"this node does not hear of changes at once, it is {listener.state}: {listener.why or 'no answer yet'}"
 
 
 def _clash() -> Iterator[str]:

@@ -87,7 +87,7 @@ SEEDS = (
         "rbac/snapshot/cache.py",
         "version is not None and self.version is not None and version.epoch == self.version.epoch",
         "version is not None and self.version is not None",
-        "tests/cluster/test_lives.py::test_a_new_life_empties_the_memory_of_every_node_at_once",
+        "tests/cluster/test_restored.py::test_a_new_life_empties_the_memory_of_every_node_at_once",
     ),
     Seed(
         "a history that reached the same revision another way is not noticed",
@@ -129,14 +129,14 @@ SEEDS = (
         "rbac/open_store.py",
         "if wanted and revision_of(view) < wanted:",
         "if wanted and revision_of(view) < wanted - 1:",
-        "tests/cluster/test_bus.py::test_at_least_is_never_answered_from_before",
+        "tests/cluster/test_listener.py::test_at_least_is_never_answered_from_before",
     ),
     Seed(
         "at_least is answered from a memory one revision behind",
         "rbac/open_store.py",
         "if at_least and view.revision < at_least:",
         "if at_least and view.revision < at_least - 1:",
-        "tests/cluster/test_bus.py::test_at_least_is_never_answered_from_before",
+        "tests/cluster/test_listener.py::test_at_least_is_never_answered_from_before",
     ),
     Seed(
         "a refusal is not recorded",
@@ -185,7 +185,7 @@ SEEDS = (
         "rbac/snapshot/cache.py",
         "if changes is None or len(changes) > FAR_BEHIND:",
         "if changes is None:",
-        "tests/cluster/test_bus.py::test_a_node_far_behind_empties_its_cache",
+        "tests/cluster/test_listener.py::test_a_node_far_behind_empties_its_cache",
     ),
     Seed(
         "a commit of another process is not seen",

@@ -40,8 +40,8 @@ def node(url: str, acme: Organization) -> Iterator[Organization]:
 
 def listening(store: rbac.Store) -> bool:
     """Make a node listen, as its second question would."""
-    bus = store._store.bus(patience=5)
-    return bus is not None and bus.state == "listening"
+    found = store._store.listener(timeout=5)
+    return found is not None and found.state == "listening"
 
 
 def within(seconds: float, so: Callable[[], bool]) -> float:

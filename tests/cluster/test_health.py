@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import rbac
 from rbac.cli import main
 from rbac.clock import system_clock
-from rbac.database.watch import listener as bus
+from rbac.database.watch import listener
 from rbac.organization import Organization
 from tests.conftest import ACME, Clock
 
@@ -19,22 +19,22 @@ def test_a_node_that_listens_is_well(acme: Organization) -> None:
     health = rbac.Store(acme._store).health()
 
     assert health.organizations == {"acme": 1}
-    assert health.bus is not None
-    assert health.bus.state == "listening"
-    assert health.bus.lag is not None and health.bus.lag < 5
+    assert health.listener is not None
+    assert health.listener.state == "listening"
+    assert health.listener.lag is not None and health.listener.lag < 5
     assert health.skew is not None and abs(health.skew) < 1
     assert health.problems == ()
 
 
 def test_a_node_that_may_not_listen_polls_and_says_why(acme: Organization, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "CHANNEL", "no channel")
+    monkeypatch.setattr(listener, "CHANNEL", "no channel")
     with rbac.connect(url) as store:
         health = store.health()
 
-    assert health.bus is not None
-    assert health.bus.state == "polling"
-    assert "syntax error" in health.bus.why
-    assert health.problems[0].startswith("the node does not hear of changes at once, it is polling: ERROR:  syntax error")
+    assert health.listener is not None
+    assert health.listener.state == "polling"
+    assert "syntax error" in health.listener.why
+    assert health.problems[0].startswith("this node does not hear of changes at once, it is polling: ERROR:  syntax error")
 
 
 @pytest.mark.parametrize(("off", "says"), [(3.0, "3.0 s ahead of the database's"), (-2.0, "2.0 s behind the database's"), (0.5, None)])
@@ -50,7 +50,7 @@ def test_a_file_has_no_bus_and_no_other_clock(tmp_path: object, clock: Clock) ->
         store.import_state(ACME)
         health = store.health()
 
-    assert (health.bus, health.skew, health.problems) == (None, None, ())
+    assert (health.listener, health.skew, health.problems) == (None, None, ())
 
 
 def test_doctor_says_how_a_node_hears_and_how_its_clock_is(acme: Organization, url: str) -> None:

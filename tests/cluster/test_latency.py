@@ -20,12 +20,12 @@ GENEROUS = 5.0
 
 NODE = """
 import sys, time, rbac
-from rbac.database.watch import listener as bus
+from rbac.database.watch import listener
 url, channel, revocations = sys.argv[1], sys.argv[2], int(sys.argv[3])
-bus.CHANNEL = channel
+listener.CHANNEL = channel
 store = rbac.connect(url)
 acme = store.organization("acme")
-store._store.bus(patience=10)
+store._store.listener(timeout=10)
 print("ready", flush=True)
 for wanted in (False, True) * revocations:
     while acme.can("max", "data:export", "project:p1") is not wanted:

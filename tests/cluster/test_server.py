@@ -13,7 +13,7 @@ from subprocess import PIPE
 import pytest
 
 import rbac
-from rbac.database.watch import listener as bus
+from rbac.database.watch import listener
 from rbac.organization import Organization
 from rbac.vocabulary import Decision
 from tests.cluster.conftest import EXPORT, listening, within
@@ -112,10 +112,10 @@ def test_a_stale_node_raises_stale_from_every_question_and_an_outage_is_never_sh
                 look()
         with pytest.raises(rbac.StoreError):
             acme.acting("ada").grant("max", "annotator")
-        bus = acme._store.bus()
-        assert bus is not None
-        assert bus.state == "cut off"
-        assert bus.lag is not None and bus.lag > MAX_STALENESS
+        found = acme._store.listener()
+        assert found is not None
+        assert found.state == "cut off"
+        assert found.lag is not None and found.lag > MAX_STALENESS
     finally:
         server.start()
 
@@ -213,7 +213,7 @@ def test_a_stale_node_ends_request_lines_with_exit_6_and_says_no_to_none(server:
         assert json.loads(asking.stdout.readline())["allowed"]
     server.stop()
     try:
-        time.sleep(bus.MAX_STALENESS + 0.5)
+        time.sleep(listener.MAX_STALENESS + 0.5)
         said, told = asking.communicate(line)
     finally:
         server.start()

@@ -30,8 +30,8 @@ def test_a_commit_between_two_others_is_seen_while_an_older_transaction_is_open(
         store.import_state(ACME)
         acme, node = store.organization("acme"), copy.organization("acme")
         within(5, lambda: node.can(*EXPORT))
-        bus = copy._store.bus(patience=5)
-        assert bus is not None and bus.state == "polling"
+        found = copy._store.listener(timeout=5)
+        assert found is not None and found.state == "polling"
 
         with psycopg.connect(psycopg_url(server.url)) as older:
             older.execute("SELECT pg_current_xact_id()")

@@ -1,11 +1,11 @@
-"""How a node on PostgreSQL hears of changes: pushed by NOTIFY, guaranteed by a poll, and silent never taken for "no news".
+"""How a node on PostgreSQL learns of changes: pushed by NOTIFY, guaranteed by a poll; silence is never taken for "no change".
 
 Each commit of a revision sends a notification in its own transaction. A node keeps one connection that listens, and
-asks on it every `poll` seconds for the database's snapshot: two equal snapshots see the same rows, whoever wrote them
+queries on it every `poll` seconds the database's snapshot: two equal snapshots see the same rows, whoever wrote them
 and whether or not a notification came. A connection that breaks is made again, for ever.
 
-Its one rule: what the node knows ends by itself. A mark stays equal only until `poll` and one round trip after the
-last answer was asked for; after `max_staleness` without an answer nothing is answered any more, see Stale.
+Its one rule: cached state expires. A mark stays equal only until `poll` and one round trip after the last poll was sent;
+after `max_staleness` without an answer questions raise Stale.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ MAX_STALENESS = 5.0
 """Seconds without an answer of the database after which a node answers no question any more."""
 
 ROUND_TRIP = 0.05
-"""Seconds the answer to a poll may take before questions ask the database themselves."""
+"""Seconds the answer to a poll may take before questions query the database themselves."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
 _SNAPSHOT = b"SELECT concat_ws(' ', pg_current_snapshot(), pg_last_wal_replay_lsn())"
-"""Equal answers see the same rows. A standby leaves transactions under way out of its snapshots: there its place in the log tells."""
+"""Equal answers see the same rows. A standby's snapshots omit transactions under way: there the position in the log tells."""
 
-State = Literal["not started", "listening", "polling", "cut off"]
+Phase = Literal["not started", "listening", "polling", "cut off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bus:
-    """How a node hears of changes: `lag` is the age in seconds of the last answer, `why` what stands in the way."""
+class ListenerState:
+    """How a node learns of changes: `lag` is the age in seconds of the last answer, `why` what prevents listening."""
 
-    state: State
+    state: Phase
     lag: float | None = None
     why: str = ""
 
@@ -63,99 +63,102 @@ def announce(connection: Connection, what: str) -> None:
         connection.execute(text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": what})
 
 
-class Following:
-    """Takes marks of a store on PostgreSQL. Lives as long as the store; a child after a fork listens for itself.
+class Listener:
+    """Takes marks of a store on PostgreSQL. Lives as long as the store; a child after a fork starts a thread of its own.
 
-    The first question of a process starts nothing: most processes of a command line ask one.
+    The first question of a process starts no thread: most processes of a command line ask one.
     """
 
     def __init__(self, engine: Engine, poll: float, max_staleness: float) -> None:
         self._engine, self._poll, self._max_staleness = engine, poll, max_staleness
-        self._begin()
-        _followings.add(self)
+        self._reset()
+        _listeners.add(self)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._asked = False
-        self._ear = _Ear(self._engine, self._poll, self._max_staleness)
+        self._asked_before = False
+        self._thread = _ListenerThread(self._engine, self._poll, self._max_staleness)
 
     def mark(self, organization: str) -> Hashable:
-        """The present moment of an organization, as far as this node has heard; raises Stale when that is too long ago."""
-        until, life, told = self._ear.heard
+        """The mark of an organization as of the last answer; raises Stale when that is too long ago."""
+        until, version, notified = self._thread.last_answer
         if clock.ticks() < until:
-            return life, told.get(organization)
-        return self._unsure()
+            return version, notified.get(organization)
+        return self._uncertain_mark()
 
-    def bus(self, patience: float = 0.0) -> Bus:
-        """How this node hears of changes; with `patience` it starts to listen and waits so long for the first answer."""
-        if patience:
-            self._start().first.wait(patience)
-        return self._ear.bus()
+    def state(self, timeout: float = 0.0) -> ListenerState:
+        """How this node learns of changes; with `timeout` it starts to listen and waits at most so long for the first answer."""
+        if timeout:
+            self._start().answered.wait(timeout)
+        return self._thread.status()
 
     def close(self) -> None:
         """Stop listening; the next questions start it again."""
-        ear = self._ear
-        self._begin()
-        ear.stop()
-        ear.join()
+        thread = self._thread
+        self._reset()
+        thread.stop()
+        thread.join()
 
     def abandon(self) -> None:
         """After a fork: the thread is the parent's, and so is its connection, which a child must neither use nor close."""
-        self._ear.forsake()
-        _parents.append(self._ear)
-        self._begin()
+        self._thread.detach()
+        _of_parents.append(self._thread)
+        self._reset()
 
-    def _start(self) -> _Ear:
+    def _start(self) -> _ListenerThread:
         with self._lock:
-            if self._ear.thread is not None and not self._ear.thread.is_alive():  # whatever ended it: silence is not for ever
-                self._ear.stop()
-                self._ear = _Ear(self._engine, self._poll, self._max_staleness)
-            if self._ear.thread is None:
-                self._ear.start()
-                weakref.finalize(self, self._ear.stop).atexit = False
-            return self._ear
+            if self._thread.thread is not None and not self._thread.thread.is_alive():  # whatever ended it: it is started again
+                self._thread.stop()
+                self._thread = _ListenerThread(self._engine, self._poll, self._max_staleness)
+            if self._thread.thread is None:
+                self._thread.start()
+                weakref.finalize(self, self._thread.stop).atexit = False
+            return self._thread
 
-    def _unsure(self) -> Hashable:
-        """A mark that equals no other, so that the question asks the database."""
-        ear = self._ear
-        if ear.thread is None or not ear.thread.is_alive():
-            if not self._asked:
-                self._asked = True
+    def _uncertain_mark(self) -> Hashable:
+        """A mark that equals no other, so that the question queries the database."""
+        thread = self._thread
+        if thread.thread is None or not thread.thread.is_alive():
+            if not self._asked_before:
+                self._asked_before = True
                 return object()
             try:
-                ear = self._start()
-            except (OSError, RuntimeError):  # no descriptor or no thread to be had: the question asks, and the next one tries again
+                thread = self._start()
+            except (OSError, RuntimeError):  # no descriptor or no thread left: this question reads, and the next one tries again
                 return object()
-        lag = clock.ticks() - ear.asked
+        lag = clock.ticks() - thread.polled_at
         if lag > self._max_staleness:
-            because = f": {ear.why}" if ear.why else ""
+            because = f": {thread.why}" if thread.why else ""
             raise Stale(f"stale: this node has not heard from the database for {lag:.1f} s{because}")
         return object()
 
 
-class _Ear:
-    """The thread that listens; lives from `start` until `stop`, and never keeps a process alive."""
+class _ListenerThread:
+    """The thread that listens; lives from `start` until `stop`, and never keeps a process alive.
+
+    `last_answer` is until when marks stay equal, the version of the whole store, and that of each organization notified since.
+    """
 
     def __init__(self, engine: Engine, poll: float, max_staleness: float) -> None:
-        self._engine, self._poll, self._patience = engine, poll, max_staleness
+        self._engine, self._poll, self._timeout = engine, poll, max_staleness
         self._pool: Pool | None = None
         self._stop = threading.Event()
         self._wake: socket.socket | None = None
-        self.heard: tuple[float, int, dict[str, int]] = (0.0, 0, {})
-        self.asked = 0.0
-        self.state: State = "not started"
+        self.last_answer: tuple[float, int, dict[str, int]] = (0.0, 0, {})
+        self.polled_at = 0.0
+        self.state: Phase = "not started"
         self.why = ""
-        self.first = threading.Event()
+        self.answered = threading.Event()
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        # a pool of its own: the others' questions may take every connection of theirs, and ours is never handed back
+        # a pool of its own: questions may take every connection of theirs, and the one that listens is never returned
         self._pool = self._engine.pool.recreate()
-        self.asked = clock.ticks()
-        self._sleeper, self._wake = socket.socketpair()
+        self.polled_at = clock.ticks()
+        self._woken, self._wake = socket.socketpair()
         thread = threading.Thread(target=self._run, name="rbac-listen", daemon=True)
         thread.start()
-        self.thread = thread  # now, and not before it runs: a thread that never began would never be heard of
+        self.thread = thread  # once it runs: one that could not be started would never be replaced
 
     def stop(self) -> None:
         """Ask the thread to end."""
@@ -170,98 +173,99 @@ class _Ear:
         if self.thread is not None and self.thread is not threading.current_thread():
             self.thread.join(1.0)
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         """In a child after a fork: `stop` must not reach the parent's thread through the socket they share."""
         wake, self._wake = self._wake, None
         if wake is not None:
             wake.close()
-            self._sleeper.close()
+            self._woken.close()
 
-    def bus(self) -> Bus:
-        lag = None if self.thread is None else clock.ticks() - self.asked
-        return Bus(self.state, lag, self.why)
+    def status(self) -> ListenerState:
+        """The state to show."""
+        lag = None if self.thread is None else clock.ticks() - self.polled_at
+        return ListenerState(self.state, lag, self.why)
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
-            before = self.asked
+            before = self.polled_at
             try:
                 self._listen()
             except _Stopped:
                 break
-            except Exception as error:  # whatever it was: this thread is what brings the node back
+            except Exception as error:  # whatever it was: nothing but this thread connects again
                 self._failed(error)
-            pause = _FIRST_PAUSE if self.asked != before else min(2 * pause, _LONGEST_PAUSE)
+            pause = _FIRST_PAUSE if self.polled_at != before else min(2 * pause, _LONGEST_PAUSE)
             self._stop.wait(pause * random.uniform(0.5, 1.0))  # which needs no descriptor: there may be none left
-        self._sleeper.close()
+        self._woken.close()
 
     def _failed(self, error: Exception) -> None:
-        self.heard = (0.0, next(_lives), {})
+        self.last_answer = (0.0, next(_versions), {})
         self.state = "cut off"
         self.why = str(translated(error, where=place(self._engine), secret=self._engine.url.password))
 
     def _listen(self) -> None:
-        """Hear of changes on one connection until it breaks."""
+        """Receive changes on one connection until it breaks."""
         assert self._pool is not None
-        with waiting(self._engine, self._patience):
+        with waiting(self._engine, self._timeout):
             held = self._pool.connect()
         try:
             driver: Any = held.driver_connection
             driver.autocommit = True
             with selectors.DefaultSelector() as selector:
                 selector.register(driver.pgconn.socket, selectors.EVENT_READ)
-                selector.register(self._sleeper, selectors.EVENT_READ)
-                self._follow(_Line(driver.pgconn, selector, self._tell))
+                selector.register(self._woken, selectors.EVENT_READ)
+                self._receive(_Connection(driver.pgconn, selector, self._notified))
         finally:
             held.invalidate()
 
-    def _follow(self, line: _Line) -> None:
+    def _receive(self, connection: _Connection) -> None:
         try:
-            line.ask(f"LISTEN {CHANNEL}".encode(), self._patience)
-            state: State = "listening"
+            connection.query(f"LISTEN {CHANNEL}".encode(), self._timeout)
+            state: Phase = "listening"
             why = ""
-        except _Refused as refusal:  # a standby takes no LISTEN: the poll does without
+        except _QueryRefused as refusal:  # a standby takes no LISTEN: the poll does without
             state, why = "polling", str(refusal)
         snapshot = None
         while not self._stop.is_set():
-            asked = clock.ticks()
-            found = line.ask(_SNAPSHOT, self._patience)
-            _, life, told = self.heard
+            polled_at = clock.ticks()
+            found = connection.query(_SNAPSHOT, self._timeout)
+            _, version, notified = self.last_answer
             if found != snapshot:
-                snapshot, life, told = found, next(_lives), {}
-            self.heard = (asked + self._poll + ROUND_TRIP, life, told)
-            self.asked, self.state, self.why = asked, state, why
-            self.first.set()
-            line.hear(asked + self._poll)
+                snapshot, version, notified = found, next(_versions), {}
+            self.last_answer = (polled_at + self._poll + ROUND_TRIP, version, notified)
+            self.polled_at, self.state, self.why = polled_at, state, why
+            self.answered.set()
+            connection.deliver_until(polled_at + self._poll)
 
-    def _tell(self, what: str) -> None:
+    def _notified(self, payload: str) -> None:
         """One notification: the organization it names has another mark from now on."""
-        until, _, told = self.heard
-        organization, _, revision = what.partition(" ")
+        until, _, notified = self.last_answer
+        organization, _, revision = payload.partition(" ")
         if revision.isdecimal():
-            told[organization] = next(_lives)
+            notified[organization] = next(_versions)
         else:
-            self.heard = (until, next(_lives), {})
+            self.last_answer = (until, next(_versions), {})
 
 
-class _Line:
-    """One connection, without the driver's own waiting: an answer that does not come must not hold the thread for ever."""
+class _Connection:
+    """One connection, without the driver's own waiting: an answer that does not come must not block the thread for ever."""
 
-    def __init__(self, pgconn: Any, selector: selectors.BaseSelector, tell: Any) -> None:
-        self._pgconn, self._selector, self._tell = pgconn, selector, tell
+    def __init__(self, pgconn: Any, selector: selectors.BaseSelector, notified: Any) -> None:
+        self._pgconn, self._selector, self._notified = pgconn, selector, notified
 
-    def ask(self, statement: bytes, patience: float) -> bytes | None:
-        """The first value of the answer; raises TimeoutError, _Refused for an error of the statement, or the driver's error."""
+    def query(self, statement: bytes, timeout: float) -> bytes | None:
+        """The first value of the result; raises TimeoutError, _QueryRefused for an error of the statement, or the driver's error."""
         from psycopg.pq import ExecStatus
 
-        deadline = clock.ticks() + patience
+        deadline = clock.ticks() + timeout
         self._pgconn.send_query(statement)
         self._pgconn.flush()
         value = refusal = None
         while True:
             while self._pgconn.is_busy():
                 if not self._wait(deadline):
-                    raise TimeoutError(f"no answer for {patience:g} s")
+                    raise TimeoutError(f"no answer for {timeout:g} s")
             result = self._pgconn.get_result()
             if result is None:
                 break
@@ -269,18 +273,18 @@ class _Line:
                 refusal = result.error_message.decode(errors="replace").strip()
             elif result.ntuples:
                 value = result.get_value(0, 0)
-        self._pass_on()
+        self._deliver()
         if refusal is not None:
-            raise _Refused(refusal)
+            raise _QueryRefused(refusal)
         return value
 
-    def hear(self, until: float) -> None:
-        """Pass notifications on until an instant."""
+    def deliver_until(self, until: float) -> None:
+        """Deliver notifications until an instant."""
         while self._wait(until):
-            self._pass_on()
+            self._deliver()
 
     def _wait(self, until: float) -> bool:
-        """Take in what has come; False when nothing did before `until`."""
+        """Take in what has arrived; False when nothing did before `until`."""
         ready = self._selector.select(max(0.0, until - clock.ticks()))
         if any(key.fileobj is not key.fd for key, _ in ready):
             raise _Stopped
@@ -288,27 +292,27 @@ class _Line:
             self._pgconn.consume_input()
         return bool(ready) and clock.ticks() < until
 
-    def _pass_on(self) -> None:
+    def _deliver(self) -> None:
         while (notification := self._pgconn.notifies()) is not None:
-            self._tell(notification.extra.decode(errors="replace"))
+            self._notified(notification.extra.decode(errors="replace"))
 
 
 class _Stopped(Exception):
     """The store was closed."""
 
 
-class _Refused(Exception):
-    """The database answered, and the answer is an error."""
+class _QueryRefused(Exception):
+    """The database answered with an error."""
 
 
-_lives = itertools.count(1)
-_followings: weakref.WeakSet[Following] = weakref.WeakSet()
-_parents: list[_Ear] = []
+_versions = itertools.count(1)
+_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+_of_parents: list[_ListenerThread] = []
 
 
 def _after_fork() -> None:
-    for following in list(_followings):
-        following.abandon()
+    for listener in list(_listeners):
+        listener.abandon()
 
 
 if hasattr(os, "register_at_fork"):

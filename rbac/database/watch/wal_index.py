@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 
 from rbac.database.engine import file_of, is_sqlite
 from rbac.database.sqlite import BUSY, deleted, identity, index_of
-from rbac.database.watch.listener import MAX_STALENESS, POLL, Following
+from rbac.database.watch.listener import MAX_STALENESS, POLL, Listener
 from rbac.errors import StoreError
 
 HEADER = 96
@@ -51,7 +51,7 @@ class Watch(Protocol):
 def watch(engine: Engine, *, poll: float = POLL, max_staleness: float = MAX_STALENESS) -> Watch:
     """What takes marks of a store."""
     if not is_sqlite(engine):
-        return Following(engine, poll, max_staleness)
+        return Listener(engine, poll, max_staleness)
     path = file_of(engine)
     return _Unmarked() if path is None else _File(path)
 

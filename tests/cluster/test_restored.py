@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 import rbac
 from rbac.database.engine import changing
-from rbac.database.watch import listener as bus
+from rbac.database.watch import listener
 from rbac.organization import Organization
 from tests.cluster.conftest import EXPORT, listening, within
 from tests.conftest import ACME
@@ -100,7 +100,7 @@ def test_a_token_of_a_new_life_is_not_answered_from_the_memory_of_the_old_one(
     acme: Organization, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that has not heard of the restore, at the very revision of the token."""
-    monkeypatch.setattr(bus, "CHANNEL", "nobody")
+    monkeypatch.setattr(listener, "CHANNEL", "nobody")
     with rbac.connect(url, poll=60, max_staleness=60) as store:
         node = store.organization("acme")
         assert listening(store)

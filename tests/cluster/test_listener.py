@@ -14,7 +14,7 @@ import pytest
 
 import rbac
 from rbac import clock
-from rbac.database.watch import listener as bus
+from rbac.database.watch import listener
 from rbac.organization import Organization
 from rbac.snapshot import cache
 from tests.cluster.conftest import EXPORT, listeners, listening, psycopg_url, within
@@ -69,7 +69,7 @@ def test_a_change_that_is_rolled_back_is_announced_to_nobody(acme: Organization,
 
 
 def test_without_a_push_the_poll_shows_a_commit(acme: Organization, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "CHANNEL", "nobody")
+    monkeypatch.setattr(listener, "CHANNEL", "nobody")
     with rbac.connect(url, poll=0.2) as store:
         node = store.organization("acme")
         assert listening(store)
@@ -96,7 +96,7 @@ def test_a_change_that_nobody_announced_is_seen_by_the_poll(acme: Organization, 
 
 
 def test_at_least_is_never_answered_from_before(acme: Organization, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "CHANNEL", "nobody")
+    monkeypatch.setattr(listener, "CHANNEL", "nobody")
     with rbac.connect(url, poll=5, max_staleness=5) as store:
         node = store.organization("acme")
         assert listening(store)
@@ -244,18 +244,18 @@ def test_a_node_without_descriptors_listens_again_once_there_are_some(acme: Orga
     program = f"""
 import os, resource, time, psycopg, rbac
 store, killer = rbac.connect({url!r}, poll=0.2), psycopg.connect({psycopg_url(url)!r}, autocommit=True)
-assert store._store.bus(patience=5).state == "listening"
+assert store._store.listener(timeout=5).state == "listening"
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
 listens = "query LIKE '%pg_current_snapshot()%' AND pid <> pg_backend_pid()"
 killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + listens)
 time.sleep(1)
-state = store._store.bus().state
+state = store._store.listener().state
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 begun = time.monotonic()
-while store._store.bus().state != "listening" and time.monotonic() < begun + 10:
+while store._store.listener().state != "listening" and time.monotonic() < begun + 10:
     time.sleep(0.05)
-print(state, store._store.bus().state, sep=",")
+print(state, store._store.listener().state, sep=",")
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
 
