@@ -88,11 +88,11 @@ class Policy:
 
     @cached_property
     def _cells(self) -> dict[tuple[Role, Permission], tuple[Line, ...]]:
-        cells: dict[tuple[Role, Permission], tuple[Line, ...]] = {}
+        cells: dict[tuple[Role, Permission], list[Line]] = {}
         for line in self.lines:
             if line.effect is Effect.ALLOW and line.role and line.permission:
-                cells[line.role, line.permission] = (*cells.get((line.role, line.permission), ()), line)
-        return cells
+                cells.setdefault((line.role, line.permission), []).append(line)
+        return {cell: tuple(lines) for cell, lines in cells.items()}
 
     @cached_property
     def reads(self) -> dict[tuple[Role, Permission], frozenset[str]]:

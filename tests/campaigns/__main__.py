@@ -18,6 +18,7 @@ FULL = {
     "RBAC_FUZZ_REQUESTS": "100000",
     "RBAC_FUZZ_INPUTS": "1000000",
     "RBAC_LISTEN_KILLS": "50",
+    "RBAC_EDITS": "600",
     "RBAC_RACE_OPERATIONS": "640",  # x 8 processes, on each database
     "RBAC_RACE_WRITES": "10",  # x 32 writers
     "RBAC_KILLS": "200",
@@ -32,6 +33,7 @@ CAMPAIGNS = {
     "changes under fire: races and kills": ["-m", "pytest", "-q", "-s", "tests/faults/test_races.py", "tests/faults/test_kills.py"],
     "nodes": ["-m", "pytest", "-q", "-s", "tests/cluster", "tests/api/test_freshness.py"],
     "broken files, request lines and command lines": ["-m", "pytest", "-q", "-s", "tests/fuzz"],
+    "every review tool over random edits of the policy": ["-m", "pytest", "-q", "-s", "tests/review/test_edits.py"],
     "seeded bugs": ["-m", "tests.campaigns.seeds"],
     "pycasbin's own tests with our enforcer": ["tests/campaigns/pycasbin_suite.py"],
 }

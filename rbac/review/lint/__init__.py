@@ -35,10 +35,16 @@ class LintReport:
 
 
 def lint(data: str | bytes, file: str = "policy.csv", *, only: Collection[str] = ()) -> LintReport:
-    """Every finding in a policy, or those of the rules `only`; raises PolicyError when it does not load."""
+    """Every finding in a policy that it does not allow, or those of the rules `only`; raises PolicyError when it does not load."""
     policy = parse_policy(data, file)
     text = data if isinstance(data, str) else data.decode()
     chosen = [rule for rule in RULES.values() if not only or rule.id in only]
     linted = Linted(policy, text)
-    found = (Finding(policy.file, line, rule.id, message, rule.severity) for rule in chosen for line, message in rule.check(linted))
+    allowed = {(each.rule, each.line) for each in linted.allowances}
+    found = (
+        Finding(policy.file, line, rule.id, message, rule.severity)
+        for rule in chosen
+        for line, message in linted.found(rule.id)
+        if (rule.id, line) not in allowed
+    )
     return LintReport(policy.file, tuple(sorted(found, key=lambda finding: finding.line)), len(chosen))

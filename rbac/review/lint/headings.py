@@ -8,10 +8,23 @@ from __future__ import annotations
 from difflib import get_close_matches
 from itertools import pairwise
 
+from rbac.names import nearest
 from rbac.review.findings import Severity
 from rbac.review.formatting import MEMBERSHIP, SECTIONS, conditions_width, order, row_of, section_heading, section_of, write_line
-from rbac.review.lint.rules import Found, Linted, rule
+from rbac.review.lint.rules import RULES, Found, Linted, rule
 from rbac.vocabulary import ROWS, Effect
+
+
+@rule(Severity.WARNING)
+def unused_allowance(linted: Linted) -> Found:
+    """A comment `# lint: allow RULE because REASON` above a line about which that rule finds nothing, or one written otherwise."""
+    for each in linted.allowances:
+        if each.rule is None:
+            yield each.at, "is not understood: write # lint: allow RULE because REASON"
+        elif each.rule not in RULES:
+            yield each.at, f"there is no rule {each.rule}{nearest(each.rule, RULES)}"
+        elif each.rule == "unused-allowance" or each.line not in {line for line, _ in linted.found(each.rule)}:
+            yield each.at, f"{each.rule} finds nothing in the line below: delete the comment"
 
 
 @rule(Severity.WARNING, fixable=True)

@@ -6,7 +6,8 @@ section in docs/lint.md says what to avoid, what to prefer, and why. Each findin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,10 +16,37 @@ from rbac.fact_space.space import Space, space
 from rbac.policy.reader import Line, Policy
 from rbac.review.findings import Severity
 from rbac.review.formatting import Document, read_document
+from rbac.review.lint.redundancy import Redundant, Search
 from rbac.vocabulary import Effect, Permission, Role
 
 Found = Iterator[tuple[int, str]]
 """Line numbers, each with what is wrong there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A comment `# lint: allow RULE because REASON`; `rule` is None where it is written otherwise."""
+
+    at: int
+    line: int | None
+    rule: str | None
+
+
+_COMMENT = re.compile(r"#\s*lint:\s*(.*)")
+_ALLOW = re.compile(r"allow\s+([\w-]+)\s+because\s+\S.*")
+
+
+def _allowances(policy: Policy, raw: Sequence[str]) -> Iterator[Allowance]:
+    """Every such comment, with the number of the next policy line."""
+    numbers = iter([line.number for line in policy.lines])
+    next_line = next(numbers, None)
+    for at, text in enumerate(raw, 1):
+        while next_line is not None and next_line < at:
+            next_line = next(numbers, None)
+        comment = _COMMENT.match(text.strip())
+        if comment:
+            allowed = _ALLOW.fullmatch(comment[1].strip())
+            yield Allowance(at, next_line, allowed[1] if allowed else None)
 
 
 @dataclass(frozen=True)
@@ -38,6 +66,31 @@ class Linted:
         """Every combination of facts there can be."""
         return space()
 
+    @cached_property
+    def search(self) -> Search:
+        """The search for what the policy could do without."""
+        return Search(self.policy, self.space)
+
+    @cached_property
+    def redundant(self) -> tuple[Redundant, ...]:
+        """What the policy could do without."""
+        return self.search.run()
+
+    @cached_property
+    def allowances(self) -> tuple[Allowance, ...]:
+        """The findings that the file allows, each in a comment above the line it is about."""
+        return tuple(_allowances(self.policy, self.document.raw))
+
+    def found(self, rule: str) -> tuple[tuple[int, str], ...]:
+        """What a rule finds, allowed or not."""
+        if rule not in self._found:
+            self._found[rule] = tuple(RULES[rule].check(self))
+        return self._found[rule]
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[tuple[int, str], ...]]:
+        return {}
+
     @property
     def allow_lines(self) -> Iterator[Line]:
         """The lines that give something."""
@@ -52,16 +105,6 @@ class Linted:
         """Where an allow line holds among all combinations there can be for its role."""
         assert line.role is not None, "an allow line names its role"
         return self.space.diagrams.both(self.space.question(line.role, line.kind), self.space.line(line))
-
-    def open(self, line: Line) -> Node:
-        """Where no deny line applies in the cell of an allow line."""
-        assert line.role is not None and line.permission is not None, "an allow line names its cell"
-        return self.space.open(self.policy, line.role, line.permission)
-
-    def cell_of(self, line: Line) -> tuple[Line, ...]:
-        """Every line of the cell an allow line stands in."""
-        assert line.role is not None and line.permission is not None, "an allow line names its cell"
-        return self.policy.cell(line.role, line.permission)
 
     def implies(self, one: Node, other: Node) -> bool:
         """Whether `other` holds wherever `one` does."""
