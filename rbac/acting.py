@@ -6,24 +6,23 @@ the other undoes. Each method parses names, and calls the rule in `rbac.administ
 
 from __future__ import annotations
 
-import hashlib
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, Unpack
-
-from sqlalchemy import insert, select
+from typing import Self, Unpack
 
 from rbac.administration import members, people, projects, settings, tasks
 from rbac.administration.authority import Authority
+from rbac.administration.block import Block, Call, present_user, shown
+from rbac.administration.keys import parse_key
 from rbac.administration.settings import Settings
 from rbac.clock import parse_instant
-from rbac.database import tables as t
-from rbac.database.audit.refusals import Attempt, recorded
+from rbac.database.audit.refusals import recorded
 from rbac.database.unit_of_work import writing
-from rbac.errors import Conflict, Refused, UnknownName
+from rbac.errors import Conflict, UnknownName
 from rbac.names import parse_domain, parse_id, parse_permission, parse_role, parse_switch, quoted
 from rbac.open_store import OpenStore
 from rbac.snapshot.reader import Snapshot
@@ -35,12 +34,19 @@ Moment = str | datetime | None
 """When something ends: an aware datetime or ISO text with a zone; None is never."""
 
 
+_of_the_parent: list[object] = []
+"""Blocks that were open at a fork, in the child: ending one there would end the parent's transaction, on the parent's connection."""
+
+
 class Acting:
     """One actor's changes to one organization.
 
     Each call is a transaction of its own and returns the new revision; inside a `with` block all calls together are
-    one transaction and one revision, and an exception undoes them all. `expect` refuses with Conflict when the
-    organization is at another revision; `key` makes a retry harmless: a key that was used returns its revision.
+    one transaction and one revision, and an exception undoes them all. A block belongs to the asyncio task that opened it, or
+    else the thread: this handle used from elsewhere meanwhile raises Conflict. Without a block it may be shared.
+
+    `expect` raises Conflict when the organization is at another revision. `key`, any printable text, makes a retry harmless:
+    the same changes sent by the same actor under the same key are made once, and a retry returns their revision.
     What is refused is recorded once the transaction is over, also when the block went on after it.
     """
 
@@ -49,21 +55,41 @@ class Acting:
         self._organization = organization
         self._actor = actor
         self._expect = expect
-        self._key = None if key is None else parse_id(key, "key")
-        self._block: _Block | None = None
-        self._open: AbstractContextManager[_Block] | None = None
+        self._key = None if key is None else parse_key(key)
+        self._free = threading.Lock()  # held while a block is open
+        self._opener: tuple[object, ...] | None = None
+        self._block: Block | None = None
+        self._opened: AbstractContextManager[Block] | None = None
 
     def __enter__(self) -> Self:
-        if self._block is not None:
-            raise Conflict(f"{self._actor} is acting on {self._organization} in this block already")
-        self._open = self._begin()
-        self._block = self._open.__enter__()
+        if not self._free.acquire(blocking=False):
+            raise self._in_use()
+        try:
+            self._opener, self._opened = present_user(), self._begin()
+            self._block = self._opened.__enter__()
+        except BaseException:
+            self._forget_block()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._open is not None
-        self._block, opened, self._open = None, self._open, None
-        opened.__exit__(kind, error, trace)
+        assert self._opened is not None and self._opener is not None
+        stray = None if error is not None or self._opener == present_user() else self._in_use()
+        try:
+            if self._opener[0] != os.getpid():
+                _of_the_parent.append(self._opened)
+            elif stray is None:
+                self._opened.__exit__(kind, error, trace)
+            else:
+                self._opened.__exit__(Conflict, stray, None)
+        finally:
+            self._forget_block()
+        if stray is not None:
+            raise stray
+
+    def _forget_block(self) -> None:
+        self._block = self._opened = self._opener = None
+        self._free.release()
 
     # -- people --------------------------------------------------------------------------------------------------------
 
@@ -77,7 +103,7 @@ class Acting:
                 if call.authority:
                     people.grant(call.authority, name, given)
             return call.revision
-        project, end = _project(on), self._until(until)
+        project, end = _project(on), _until(until)
         with self._call("grant", name, given, on, end) as call:
             if call.authority:
                 people.grant_in_project(call.authority, name, given, project, end)
@@ -119,7 +145,7 @@ class Acting:
 
     def add(self, user: str, domain: str | Domain, *, until: Moment = None) -> Revision:
         """Make an active member a member of a workspace or project."""
-        name, where, end = parse_id(user, "user"), parse_domain(domain), self._until(until)
+        name, where, end = parse_id(user, "user"), parse_domain(domain), _until(until)
         with self._call("add", name, where, end) as call:
             if call.authority:
                 members.add(call.authority, name, where, end)
@@ -135,7 +161,7 @@ class Acting:
 
     def pause(self, user: str, domain: str | Domain, *, until: Moment = None) -> Revision:
         """Stop an annotator or reviewer in one project."""
-        name, project, end = parse_id(user, "user"), _project(domain), self._until(until)
+        name, project, end = parse_id(user, "user"), _project(domain), _until(until)
         with self._call("pause", name, domain, end) as call:
             if call.authority:
                 members.pause(call.authority, name, project, end)
@@ -242,33 +268,28 @@ class Acting:
                 tasks.assign(call.authority, name, kind, task=what, project=where)
         return call.revision
 
-    def _until(self, until: Moment) -> Until:
-        if until is None:
-            return None
-        end = parse_instant(until)
-        if end < self._store.clock():
-            raise UnknownName(f"{until} is in the past")
-        return end
-
     @contextmanager
-    def _call(self, operation: str, *arguments: object) -> Iterator[_Call]:
-        """One change: part of the open block, or else in a transaction of its own."""
-        if self._block is not None:
-            with self._block.call(operation, arguments) as call:
+    def _call(self, operation: str, *arguments: object) -> Iterator[Call]:
+        """One change: part of the open block, or else a transaction of its own."""
+        opener = self._opener
+        if opener is None:
+            with self._begin(shown(operation, arguments)) as block, block.call(operation, arguments) as call:
                 yield call
             return
-        with self._begin() as block, block.call(operation, arguments) as call:
+        if self._block is None or opener != present_user():
+            raise self._in_use()
+        with self._block.call(operation, arguments) as call:
             yield call
 
     @contextmanager
-    def _begin(self) -> Iterator[_Block]:
+    def _begin(self, operation: str = "") -> Iterator[Block]:
         store, organization, actor = self._store, self._organization, self._actor
         engine, now = store.ready(), store.clock()
         with (
-            recorded(engine, organization, actor=actor, at=now) as attempt,
+            recorded(engine, organization, actor=actor, operation=operation, at=now) as attempt,
             writing(engine, organization, actor=actor, actor_kind="member", operation="", at=now) as work,
         ):
-            block = _Block(Authority(work, store.decider, actor, now), attempt, self._key)
+            block = Block(Authority(work, store.decider, actor, now), attempt, self._key)
             if not block.replayed and self._expect is not None and work.revision != self._expect:
                 message = f"{organization} is at revision {work.revision}, not at {self._expect}: look again"
                 raise Conflict(message, expected=self._expect, found=work.revision)
@@ -276,74 +297,9 @@ class Acting:
             block.close()
         store.wrote(organization, work.revision)
 
-
-@dataclass(slots=True)
-class _Call:
-    """One change under way: whose rules to ask, and the revision once it is made. `authority` is None where a key was used before."""
-
-    authority: Authority | None
-    revision: Revision
-
-
-class _Block:
-    """The changes of one transaction; lives as long as it. With a key that was used before nothing is changed, only compared."""
-
-    def __init__(self, authority: Authority, attempt: Attempt, key: str | None) -> None:
-        self._authority = authority
-        self._attempt = attempt
-        self._key = key
-        self._names: list[str] = []
-        self._said: list[str] = [authority.actor]
-        self._broken = False
-        self._stored = None if key is None else self._find(key)
-
-    @property
-    def replayed(self) -> bool:
-        """Whether the key was used before."""
-        return self._stored is not None
-
-    @contextmanager
-    def call(self, operation: str, arguments: tuple[object, ...]) -> Iterator[_Call]:
-        """One change; its revision is the one it will have once the transaction commits."""
-        self._said.append(" ".join(map(str, (operation, *arguments))))
-        self._attempt.operation = " ".join(str(each) for each in (operation, *arguments) if each is not None)
-        if self._stored is not None:
-            yield _Call(None, Revision(self._stored.revision))
-            return
-        work = self._authority.work
-        call, before = _Call(self._authority, Revision(work.revision)), len(work.facts)
-        try:
-            yield call
-        except Refused as error:
-            self._attempt.refused(error)
-            raise
-        except UnknownName:
-            raise
-        except BaseException:
-            self._broken = True
-            raise
-        call.revision = Revision(work.revision + bool(work.changes), work.facts[before:])
-        if call.revision.changed:
-            self._names.append(operation)
-
-    def close(self) -> None:
-        """Name the operation and keep the key, before the transaction commits."""
-        if self._broken:
-            raise Refused("a change of this block failed: none of it was written")
-        work, fingerprint = self._authority.work, hashlib.sha256("\n".join(self._said).encode()).hexdigest()
-        if self._stored is not None:
-            if self._stored.fingerprint != fingerprint:
-                raise Conflict(f"the key {self._key} was used for another change, at revision {self._stored.revision}")
-            return
-        work.operation = ", ".join(dict.fromkeys(self._names))
-        if self._key is not None and work.changes:
-            values = {"organization": work.organization, "key": self._key, "revision": work.revision + 1, "fingerprint": fingerprint}
-            work.connection.execute(insert(t.request_key).values(**values))
-
-    def _find(self, key: str) -> Any:
-        work, c = self._authority.work, t.request_key.c
-        query = select(c.revision, c.fingerprint).where(c.organization == work.organization, c.key == key)
-        return work.connection.execute(query).first()
+    def _in_use(self) -> Conflict:
+        where = "this block already" if self._opener == present_user() else "a block of another thread or task: make another handle"
+        return Conflict(f"{self._actor} is acting on {self._organization} in {where}")
 
 
 def transfer_ownership(store: OpenStore, organization: str, *, to: str, ticket: str, operator: str) -> Revision:
@@ -369,3 +325,7 @@ def _project(domain: str | Domain) -> str:
     if where.kind is not Kind.PROJECT:
         raise UnknownName(f"{where} is no project: project roles and pauses are project:ID")
     return where.id
+
+
+def _until(until: Moment) -> Until:
+    return None if until is None else parse_instant(until)

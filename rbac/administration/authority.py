@@ -9,11 +9,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from rbac.administration.view import WorkView
+from rbac.clock import write_instant
 from rbac.database.unit_of_work import Work
 from rbac.decisions.decider import Decider
 from rbac.decisions.evaluate import Question, evaluate, resolve, trace
-from rbac.errors import Refused
-from rbac.snapshot.records import Instant, MemberRecord, OrganizationRecord, ProjectRecord, WorkspaceRecord
+from rbac.errors import Refused, UnknownName
+from rbac.snapshot.records import Instant, MemberRecord, OrganizationRecord, ProjectRecord, Until, WorkspaceRecord
 from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Role
 
 
@@ -63,6 +64,11 @@ class Authority:
         if found is None:
             raise Refused(f"there is no project {project} in {self.work.organization}")
         return found
+
+    def require_future(self, until: Until) -> None:
+        """Raise UnknownName for an end that is over."""
+        if until is not None and until < self.now:
+            raise UnknownName(f"{write_instant(until)} is in the past")
 
     def require_new(self, domain: Domain) -> None:
         """Refuse where the domain exists."""

@@ -12,6 +12,7 @@ from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
 
 def add(authority: Authority, user: str, domain: Domain, until: Until) -> None:
     """Make an active member of the organization a member of a workspace or project."""
+    authority.require_future(until)
     place = _managed(authority, domain)
     member = authority.active(user)
     if place.personal:
@@ -36,6 +37,7 @@ def remove(authority: Authority, user: str, domain: Domain) -> None:
 
 def pause(authority: Authority, user: str, project: str, until: Until) -> None:
     """Stop an annotator or reviewer in one project."""
+    authority.require_future(until)
     before = _pausable(authority, user, project)
     shown = None if before is None else pause_value(*before)
     after = pause_value(PauseReason.MANUAL, until)

@@ -50,6 +50,7 @@ def invite(authority: Authority, user: str, role: Role | None) -> None:
 
 def grant_in_project(authority: Authority, user: str, role: Role, project: str, until: Until) -> None:
     """Give a member of a project a role that replaces theirs there, annotator or reviewer."""
+    authority.require_future(until)
     if role not in WORKERS:
         raise Refused(f"{role} cannot be a project role: it is annotator or reviewer")
     place = _project_to_manage(authority, user, project)

@@ -161,6 +161,7 @@ def _forget_after_fork() -> None:
         if not isinstance(engine.pool, StaticPool):
             _abandoned.append(engine.pool)
             engine.dispose(close=False)
+    postgresql.disconnect_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

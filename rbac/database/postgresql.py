@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine
@@ -32,6 +34,22 @@ def patient(_: object, __: object, arguments: Any, named: Any) -> Any:
     return Connection.connect(*arguments, **named)
 
 
+_connections: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def disconnect_after_fork() -> None:
+    """In a child: what is still sent on a connection of the parent goes nowhere.
+
+    Else a rollback at the child's exit, by whatever keeps the connection, would end the parent's transaction.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for connection in _connections:
+        if not connection.closed:
+            os.dup2(nowhere, connection.fileno(), inheritable=False)
+    os.close(nowhere)
+    _connections.clear()
+
+
 SETTINGS = f"""SELECT set_config('statement_timeout', '{_STATEMENT}s', false), set_config('lock_timeout', '{BUSY}s', false),
 set_config('idle_in_transaction_session_timeout', '{_IDLE}s', false),
 CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END"""
@@ -42,6 +60,7 @@ def set_up(connection: Any, _: object) -> None:
     autocommit, connection.autocommit = connection.autocommit, True
     connection.execute(SETTINGS)
     connection.autocommit = autocommit
+    _connections.add(connection)
 
 
 def as_the_server_says(connection: Any, _: object) -> None:

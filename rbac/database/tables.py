@@ -409,15 +409,26 @@ audit_change = Table(
 
 class RequestKeyColumns(TypedColumns):
     organization: Named[str] = key_column()
+    actor: Named[str] = key_column()
     key: Named[str] = key_column()
+    at: Named[int] = number_column()
     revision: Named[int] = number_column()
     fingerprint: Named[str] = text_column()
 
 
 request_key = Table(
-    "request_key", metadata, RequestKeyColumns, organization_reference(), *check_printable("key", "fingerprint"), **WITHOUT_ROWID
+    "request_key",
+    metadata,
+    RequestKeyColumns,
+    organization_reference(),
+    Index(None, "organization", "at"),
+    *check_ids("actor"),
+    *check_hex("key", 64),
+    *check_instants("at"),
+    *check_hex("fingerprint", 64),
+    **WITHOUT_ROWID,
 )
-"""What a retry is recognised by: the caller's key, the revision it led to, a fingerprint of what was asked."""
+"""What a retry is recognised by: the actor's key as a hash, when it was used, the revision it led to, and a hash of what was asked."""
 
 
 class RefusalColumns(TypedColumns):

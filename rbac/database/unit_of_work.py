@@ -3,7 +3,7 @@
 One rule: this is the only module that begins a writing transaction on the tables and the only one that writes the
 audit. A Work locks its organization first, so whatever is read through it stays true until the commit. What changed is
 told to `Work.record`, fact by fact; an organization of which nothing was told keeps its revision, and a transaction of
-which nothing was told is rolled back.
+which nothing was told is rolled back, unless `Work.commit_unchanged` was called.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Work:
         self.actor, self.actor_kind, self.operation, self.ticket, self.at = actor, actor_kind, operation, ticket, at
         self.facts: list[Change] = []
         self._head, self._digest = head, Digest()
+        self._committed_unchanged = False
         self._waiting: list[dict[str, Any]] = []
 
     @property
@@ -83,15 +84,19 @@ class Work:
         if len(self._waiting) >= _BUFFER:
             self._flush()
 
+    def commit_unchanged(self) -> None:
+        """Commit the transaction also when no fact changes, because something beside the facts was written."""
+        self._committed_unchanged = True
+
     def _flush(self) -> None:
         if self._waiting:
             insert_many(self.connection, tables.audit_change, self._waiting)
             self._waiting = []
 
     def _close(self) -> bool:
-        """Write the audit row and the new revision; False when nothing was recorded."""
+        """Write the audit row and the new revision; False when there is nothing to commit."""
         if not self.changes:
-            return False
+            return self._committed_unchanged
         self._flush()
         row: dict[str, Any] = {
             "organization": self.organization,

@@ -169,7 +169,7 @@ def test_a_key_makes_a_retry_harmless(acme: Organization) -> None:
 def test_a_key_used_for_another_change_is_a_conflict(acme: Organization) -> None:
     acme.acting("ada", key="k").grant("andy", "reviewer")
 
-    with pytest.raises(rbac.Conflict, match="the key k was used for another change"):
+    with pytest.raises(rbac.Conflict, match="the key 'k' was used for another change, at revision 2"):
         acme.acting("ada", key="k").grant("andy", "manager")
 
 

@@ -16,14 +16,17 @@ def memberships(*users: str) -> list[dict[str, object]]:
 
 
 def test_many_rows_keep_every_type_and_every_character(acme: Engine) -> None:
-    keys = [chr(code) * 2 for code in range(32, 127)]
-    rows = [{"organization": "acme", "key": key, "revision": 2**53 + 1, "fingerprint": key} for key in keys]
+    texts = [chr(code) * 2 for code in range(32, 127)]
+    rows = [
+        {"organization": "acme", "id": 2**53 + number, "at": number, "actor": "ada", "operation": text, "reason": text}
+        for number, text in enumerate(texts)
+    ]
 
     with changing(acme) as connection:
-        insert_many(connection, tables.request_key, rows)
+        insert_many(connection, tables.refusal, rows)
 
     with reading(acme) as connection:
-        found = connection.execute(select(tables.request_key)).mappings().all()
+        found = connection.execute(select(tables.refusal)).mappings().all()
     assert sorted(map(str, found)) == sorted(map(str, rows))
 
 

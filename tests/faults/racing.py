@@ -53,7 +53,7 @@ class Tried:
     operation: str
     arguments: dict[str, Any]
     mark: str
-    revision: int | None = None
+    revision: rbac.Revision | None = None
 
 
 def opened(url: str) -> rbac.Store:
@@ -114,7 +114,7 @@ def _building(dice: random.Random) -> tuple[str, dict[str, Any]]:
     return dice.choice(changes)
 
 
-def _make(store: rbac.Store, tried: Tried) -> int:
+def _make(store: rbac.Store, tried: Tried) -> rbac.Revision:
     organization, arguments = store.organization(tried.organization), dict(tried.arguments)
     if tried.operation == "record":
         return store.record(tried.organization, operator=tried.mark, **arguments)
@@ -123,7 +123,7 @@ def _make(store: rbac.Store, tried: Tried) -> int:
     acting = organization.acting(tried.actor, key=tried.mark)
     if tried.operation == "configure":
         return acting.configure(arguments["domain"], **arguments["settings"])
-    made: int = getattr(acting, tried.operation)(**arguments)
+    made: rbac.Revision = getattr(acting, tried.operation)(**arguments)
     return made
 
 

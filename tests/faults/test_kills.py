@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import make_url, select
 
 import rbac
+from rbac.administration.keys import fingerprint_of
 from rbac.database import tables as t
 from tests.cluster.conftest import within
 from tests.cluster.server import Server
@@ -68,7 +69,7 @@ class Life:
 
     def __init__(self, url: str, number: int) -> None:
         clean = multiprocessing.get_context("forkserver")
-        clean.set_forkserver_preload(["tests.fire.racing", "tests.fire.victim"])
+        clean.set_forkserver_preload(["tests.faults.racing", "tests.faults.victim"])
         self._url = url
         self._pipe, theirs = clean.Pipe(duplex=False)
         self._process = clean.Process(target=live, args=(url, number, theirs))
@@ -200,7 +201,7 @@ def revisions_of(store: rbac.Store, change: Change) -> list[int]:
     """The revisions that bear the name of a change."""
     a, key = t.audit.c, t.request_key.c
     if change.kind in KEYED:
-        keyed = select(key.revision).where(key.organization == change.organization, key.key == change.name)
+        keyed = select(key.revision).where(key.organization == change.organization, key.key == fingerprint_of(change.name))
         query = select(a.revision).where(a.organization == change.organization, a.revision.in_(keyed), a.actor == change.actor)
     else:
         query = select(a.revision).where(a.organization == change.organization, (a.ticket == change.name) | (a.actor == change.name))

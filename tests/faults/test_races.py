@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 
 import rbac
+from rbac.administration.keys import fingerprint_of
 from rbac.database import tables as t
 from rbac.database.audit.log import Entry
 from tests.conftest import ACME
@@ -40,7 +41,7 @@ _Answer = TypeVar("_Answer")
 def processes() -> Iterator[ProcessPoolExecutor]:
     """Processes that begin their work together, and one more to watch them; none is forked from this one."""
     clean = multiprocessing.get_context("forkserver")
-    clean.set_forkserver_preload(["tests.fire.racing", "tests.fire.victim"])
+    clean.set_forkserver_preload(["tests.faults.racing", "tests.faults.victim"])
     with ProcessPoolExecutor(PROCESSES + 1, mp_context=clean, initializer=racing.begin_at, initargs=(clean.Barrier(PROCESSES),)) as pool:
         yield pool
 
@@ -97,9 +98,10 @@ def in_order(store: rbac.Store, tried: list[Tried]) -> None:
 
 def makers(store: rbac.Store, name: str, accepted: list[Tried]) -> dict[int, Tried]:
     """Which change made which revision: the audit names the ticket or the operator, the table of keys the key."""
-    key = t.request_key.c
+    key, writers = t.request_key.c, {fingerprint_of(each.mark): each.mark for each in accepted if each.revision and each.revision.changed}
     with store._store.reading() as connection:
-        keys = {row.revision: row.key for row in connection.execute(select(key.revision, key.key).where(key.organization == name))}
+        rows = connection.execute(select(key.revision, key.key).where(key.organization == name)).all()
+    keys = {row.revision: writers[row.key] for row in rows if row.key in writers}
     marked = {each.mark: each for each in accepted}
     found = {entry.revision: marked[mark_of(entry, keys)] for entry in store.organization(name).audit(first=2)}
     assert all(each.revision == revision for revision, each in found.items()), "a change was told another revision than it made"

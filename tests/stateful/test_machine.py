@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, cast
@@ -53,6 +54,7 @@ SEED = st.integers(0, 100_000).filter(lambda seed: len(projects(importable(some_
 """Of an organization with two projects at least."""
 
 CHANGE = st.integers(0, 100_000).map(lambda seed: some_change(random.Random(seed))).filter(lambda each: each[1] != "transfer_ownership")
+KEY = st.sampled_from(["k1", "k2"])
 CHANGES = st.lists(CHANGE, min_size=2, max_size=4)
 
 Change = tuple[str, str, dict[str, Any]]
@@ -64,12 +66,19 @@ class Life(NamedTuple):
     state: Any
     revision: int
     refusals: int
-    keys: dict[str, tuple[str, str, dict[str, Any], int]]
+    keys: dict[tuple[str, str], tuple[str, dict[str, Any], int]]
 
 
 def projects(state: Any) -> list[dict[str, Any]]:
     """Every project of the one organization."""
     return [each for workspace in state["organizations"][0]["workspaces"] for each in workspace.get("projects") or []]
+
+
+def is_active(state: Any, user: str) -> bool:
+    """Whether somebody is an active member."""
+    ((organization),) = state["organizations"]
+    listed = organization["members"].get(user)
+    return user == organization["owner"] or isinstance(listed, str) or (listed is not None and listed.get("state", "active") == "active")
 
 
 def apply(acting: Acting, operation: str, arguments: dict[str, Any]) -> int:
@@ -300,29 +309,36 @@ class Machine(RuleBasedStateMachine):
         revision = acme.check("o", "workspace:create", **self.place.at_least(self.life.revision)).revision
         self.arrive("block", [self.life.state, *states], revision, *(each[2] for each in changes))
 
-    @rule(actor=ACTOR, change=CHANGE, key=st.sampled_from(["k1", "k2"]))
+    @rule(actor=ACTOR, change=CHANGE, key=KEY)
     def once(self, actor: str, change: Change, key: str) -> None:
         name, (_, operation, arguments) = self.who(actor), change
-        if arguments.get("until") is not None and arguments["until"] < self.now:
+        if (name, key) in self.life.keys:
+            self.use_again(name, key, operation, arguments)
             return
-        used, acme = self.life.keys.get(key), self.acme
-        if used is not None and used[:3] != (name, operation, arguments):
-            with pytest.raises(rbac.Conflict):
-                apply(acme.acting(name, key=key), operation, arguments)
-            self.seen["key of another change"] += 1
-            return
-        before, after = self.life.revision, make_in_the_oracle(self.life.state, name, operation, arguments, self.now)
-        self.arrive("with a key", [after], self.attempt(lambda: apply(acme.acting(name, key=key), operation, arguments)), arguments)
-        if self.life.revision > before:
-            self.life.keys[key] = (name, operation, arguments, self.life.revision)
+        after = make_in_the_oracle(self.life.state, name, operation, arguments, self.now)
+        self.arrive("with a key", [after], self.attempt(lambda: apply(self.acme.acting(name, key=key), operation, arguments)), arguments)
+        if after is not None:
+            self.life.keys[name, key] = (operation, arguments, self.life.revision)
 
     @precondition(lambda self: self.life.keys)
-    @rule(key=st.sampled_from(["k1", "k2"]))
-    def again(self, key: str) -> None:
-        name, operation, arguments, revision = self.life.keys.get(key) or next(iter(self.life.keys.values()))
-        key = next(name for name, each in self.life.keys.items() if each[3] == revision)
-        if arguments.get("until") is None or arguments["until"] >= self.now:
-            assert apply(self.acme.acting(name, key=key), operation, arguments) == revision
+    @rule(number=st.integers(0, 3))
+    def again(self, number: int) -> None:
+        (name, key), (operation, arguments, _) = list(self.life.keys.items())[number % len(self.life.keys)]
+        self.use_again(name, key, operation, arguments)
+
+    def use_again(self, name: str, key: str, operation: str, arguments: dict[str, Any]) -> None:
+        """A key that was used: refused to whoever is not there now, a conflict for another change, else the revision of then."""
+        *change, revision = self.life.keys[name, key]
+        use = partial(apply, self.acme.acting(name, key=key), operation, arguments)
+        if not is_active(self.life.state, name):
+            assert self.attempt(use) is None
+            self.seen["again, refused"] += 1
+        elif change != [operation, arguments]:
+            with pytest.raises(rbac.Conflict):
+                use()
+            self.seen["key of another change"] += 1
+        else:
+            assert use() == revision
             self.seen["again"] += 1
 
     @rule(actor=ACTOR, change=CHANGE)

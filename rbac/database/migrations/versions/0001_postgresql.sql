@@ -89,14 +89,20 @@ CREATE TABLE audit (
 
 CREATE TABLE request_key (
     organization TEXT COLLATE "C" NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
     key TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
     fingerprint TEXT COLLATE "C" NOT NULL,
-    CONSTRAINT pk_request_key PRIMARY KEY (organization, key),
+    CONSTRAINT pk_request_key PRIMARY KEY (organization, actor, key),
     CONSTRAINT fk_request_key_organization FOREIGN KEY(organization) REFERENCES organization (id),
-    CONSTRAINT ck_request_key_key_is_printable CHECK ("key" ~ '^[ -~]{1,255}$'),
-    CONSTRAINT ck_request_key_fingerprint_is_printable CHECK ("fingerprint" ~ '^[ -~]{1,255}$')
+    CONSTRAINT ck_request_key_actor_is_an_id CHECK ("actor" ~ '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$'),
+    CONSTRAINT ck_request_key_key_is_hex CHECK ("key" ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT ck_request_key_at_is_an_instant CHECK (at BETWEEN 0 AND 253402300799999999),
+    CONSTRAINT ck_request_key_fingerprint_is_hex CHECK ("fingerprint" ~ '^[0-9a-f]{64}$')
 )
+
+CREATE INDEX ix_request_key_organization_at ON request_key (organization, at)
 
 CREATE TABLE refusal (
     organization TEXT COLLATE "C" NOT NULL,
@@ -133,9 +139,9 @@ CREATE TABLE project (
     CONSTRAINT ck_project_id_is_an_id CHECK ("id" ~ '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$')
 )
 
-CREATE INDEX ix_project_organization_workspace_id ON project (organization, workspace, id)
-
 CREATE INDEX ix_project_organization_created_by_id ON project (organization, created_by, id)
+
+CREATE INDEX ix_project_organization_workspace_id ON project (organization, workspace, id)
 
 CREATE TABLE workspace_member (
     organization TEXT COLLATE "C" NOT NULL,
@@ -250,9 +256,9 @@ CREATE TABLE worked_on (
 
 CREATE INDEX ix_worked_on_organization_user_project ON worked_on (organization, "user", project)
 
-ALTER TABLE organization ADD CONSTRAINT fk_organization_owner_is_an_active_member FOREIGN KEY(id, owner, owner_state) REFERENCES member (organization, "user", state) DEFERRABLE INITIALLY DEFERRED
-
 ALTER TABLE member ADD CONSTRAINT fk_member_organization FOREIGN KEY(organization) REFERENCES organization (id)
+
+ALTER TABLE organization ADD CONSTRAINT fk_organization_owner_is_an_active_member FOREIGN KEY(id, owner, owner_state) REFERENCES member (organization, "user", state) DEFERRABLE INITIALLY DEFERRED
 
 CREATE VIEW casbin_rule (ptype, v0, v1, v2, v3, v4, v5) AS
 SELECT 'g', 'user:' || m."user", CASE WHEN o.owner = m."user" THEN 'owner' ELSE m.role END, m.organization,

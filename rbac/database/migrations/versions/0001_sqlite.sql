@@ -105,15 +105,22 @@ CREATE TABLE audit (
 
 CREATE TABLE request_key (
     organization TEXT NOT NULL,
+    actor TEXT NOT NULL,
     "key" TEXT NOT NULL,
+    at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
     fingerprint TEXT NOT NULL,
-    CONSTRAINT pk_request_key PRIMARY KEY (organization, "key"),
+    CONSTRAINT pk_request_key PRIMARY KEY (organization, actor, "key"),
     CONSTRAINT fk_request_key_organization FOREIGN KEY(organization) REFERENCES organization (id),
-    CONSTRAINT ck_request_key_key_is_printable CHECK (typeof("key") IN ('text', 'null') AND length(CAST("key" AS BLOB)) = length("key") AND length("key") BETWEEN 1 AND 255 AND "key" NOT GLOB '*[^ -~]*'),
-    CONSTRAINT ck_request_key_fingerprint_is_printable CHECK (typeof("fingerprint") IN ('text', 'null') AND length(CAST("fingerprint" AS BLOB)) = length("fingerprint") AND length("fingerprint") BETWEEN 1 AND 255 AND "fingerprint" NOT GLOB '*[^ -~]*')
+    CONSTRAINT ck_request_key_actor_is_an_id CHECK (typeof("actor") IN ('text', 'null') AND length(CAST("actor" AS BLOB)) = length("actor") AND length("actor") <= 128 AND "actor" GLOB '[A-Za-z0-9]*' AND "actor" NOT GLOB '*[^A-Za-z0-9._@+-]*'),
+    CONSTRAINT ck_request_key_key_is_hex CHECK (typeof("key") IN ('text', 'null') AND length(CAST("key" AS BLOB)) = length("key") AND length("key") = 64 AND "key" NOT GLOB '*[^0-9a-f]*'),
+    CONSTRAINT ck_request_key_at_is_an_instant CHECK (at BETWEEN 0 AND 253402300799999999),
+    CONSTRAINT ck_request_key_at_is_whole CHECK (typeof(at) IN ('integer', 'null')),
+    CONSTRAINT ck_request_key_fingerprint_is_hex CHECK (typeof("fingerprint") IN ('text', 'null') AND length(CAST("fingerprint" AS BLOB)) = length("fingerprint") AND length("fingerprint") = 64 AND "fingerprint" NOT GLOB '*[^0-9a-f]*')
 )
  WITHOUT ROWID
+
+CREATE INDEX ix_request_key_organization_at ON request_key (organization, at)
 
 CREATE TABLE refusal (
     organization TEXT NOT NULL,
@@ -159,9 +166,9 @@ CREATE TABLE project (
 )
  WITHOUT ROWID
 
-CREATE INDEX ix_project_organization_workspace_id ON project (organization, workspace, id)
-
 CREATE INDEX ix_project_organization_created_by_id ON project (organization, created_by, id)
+
+CREATE INDEX ix_project_organization_workspace_id ON project (organization, workspace, id)
 
 CREATE TABLE workspace_member (
     organization TEXT NOT NULL,
