@@ -1,6 +1,6 @@
-"""What a shell offers at TAB: names of closed sets, and what the store has.
+"""Shell completion: permissions, roles and files, and the users, domains and organizations of the store.
 
-Its one rule: a store that is missing, locked or not ours offers nothing and says nothing.
+A store that is missing, locked or not ours completes nothing and prints no error.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 
 
 def files(context: click.Context, parameter: click.Parameter, beginning: str) -> list[CompletionItem]:
-    """Files, found by the shell itself."""
+    """Files; the shell lists them itself."""
     return [CompletionItem(beginning, type="file")]
 
 
 def permissions(context: click.Context, parameter: click.Parameter, beginning: str) -> list[CompletionItem]:
-    """The 54 permissions, each with its row of the page."""
+    """The permissions, each with its action in the published table."""
     return [CompletionItem(name, help=name.row.wording) for name in Permission if name.startswith(beginning)]
 
 
@@ -38,12 +38,12 @@ def roles(context: click.Context, parameter: click.Parameter, beginning: str) ->
 
 
 def _stored(names: Callable[[Session], Iterable[str]]) -> Completer:
-    """A completer that asks the store, and offers nothing when that fails for whatever reason."""
+    """A completer that asks the store, and offers nothing when that fails for any reason."""
 
     def offer(context: click.Context, parameter: click.Parameter, beginning: str) -> list[CompletionItem]:
         from rbac.cli.session import Session
 
-        with context.scope(), suppress(Exception):  # whatever is wrong, a shell that completes is the wrong place to say so
+        with context.scope(), suppress(Exception):  # an error message would end up in the middle of the command line
             return _beginning(names(context.ensure_object(Session)), beginning)
         return []
 
@@ -51,7 +51,7 @@ def _stored(names: Callable[[Session], Iterable[str]]) -> Completer:
 
 
 def _beginning(names: Iterable[str], beginning: str) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names if name.startswith(beginning)][:_MOST]
+    return [CompletionItem(name) for name in names if name.startswith(beginning) and name.isprintable()][:_MOST]
 
 
 def _of_kind(*kinds: Kind) -> Completer:

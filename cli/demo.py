@@ -1,7 +1,4 @@
-"""`rbac demo`: the example organization in a throw-away store, and real commands run over it.
-
-Its one rule: what is shown is what was run; nothing here is canned.
-"""
+"""`rbac demo`: the example organization in a temporary store, and commands run on it. All output is the output of those commands."""
 
 from __future__ import annotations
 
@@ -22,9 +19,11 @@ EXAMPLE = Path(rbac.__file__).parent / "examples" / "acme.yaml"
 """The example inside the package."""
 
 SCRIPT = {
-    "Who is in: an Owner, an administrator, two managers, a reviewer, an annotator, two who are not active.": ("members organization",),
-    "The page's table, derived from policy.csv.": ("matrix",),
-    "Ten decisions, each with the line that decided, or with what stands against it.": (
+    "The members: an Owner, an administrator, two managers, a reviewer, an annotator, and two who are not active.": (
+        "members organization",
+    ),
+    "The permission table, derived from policy.csv.": ("matrix",),
+    "Ten decisions, each with the line that allows or denies it, or with the conditions that are false.": (
         "check andy project:view project:p1",
         "check andy data:export project:p1",
         "check rita review:access project:p2 --task t1",
@@ -36,8 +35,8 @@ SCRIPT = {
         "check ada security_settings:configure organization",
         "check dan api:access organization",
     ),
-    "A change that is refused: nobody inside can give ownership away.": ("grant max owner --as olga",),
-    "Ownership changes hands: an operator, a ticket, one transaction, and the record of it.": (
+    "A change that is refused: no member can give ownership away.": ("grant max owner --as olga",),
+    "A transfer of ownership: by an operator, with a ticket, in one transaction, and its audit.": (
         "transfer-ownership ada --ticket SUP-104 --operator root",
         "audit --first 2",
         "audit --verify",
@@ -62,7 +61,7 @@ def show(session: Session) -> None:
 
 
 def _run(main: Main, quiet: list[str], command: str) -> None:
-    """One command as somebody would type it, its output, and its exit code unless that is 0."""
+    """Print one command as it is typed, its output, and its exit code unless that is 0."""
     click.echo(f"$ rbac {command}")
     try:
         main.run([*quiet, *shlex.split(command)])

@@ -1,6 +1,6 @@
-"""What ends a command: one sentence on stderr and an exit code, never a traceback.
+"""How a command ends: with one sentence on stderr and an exit code, never with a traceback.
 
-The only place where an error becomes a number. Its one rule: what is broken never exits like a "no".
+The only module that turns errors into exit codes. A failure never has the exit code of a "no".
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READER_GONE = 141
 
 
 class No(Exception):
-    """The answer to a question is no, or something was found; the sentence says what."""
+    """The answer to a question is no; the message says why."""
 
 
 CODES: dict[type[Exception], int] = {
@@ -48,12 +48,12 @@ _UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
 
 
 def code_of(error: Exception) -> int:
-    """The exit code of an error; BUG for one that nobody raised on purpose."""
+    """The exit code of an error; BUG for one that is not listed."""
     return next((code for kind, code in CODES.items() if isinstance(error, kind)), BUG)
 
 
 def sentence(error: Exception) -> str:
-    """What an error says, fit for a terminal."""
+    """The message of an error."""
     if isinstance(error, click.UsageError):
         return _usage(error)
     if isinstance(error, click.ClickException):
@@ -65,10 +65,10 @@ def sentence(error: Exception) -> str:
 
 
 def outcome(run: Callable[[], None]) -> int:
-    """Run a command to its end, say what went wrong, and give the exit code."""
+    """Run a command, print the error it ends with, and return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a tick shows another character
-    code = _told(run)
+        sys.stdout.reconfigure(errors="replace")  # a character that the terminal's encoding lacks becomes a question mark
+    code = _exit_code(run)
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -77,7 +77,7 @@ def outcome(run: Callable[[], None]) -> int:
     return code
 
 
-def _told(run: Callable[[], None]) -> int:
+def _exit_code(run: Callable[[], None]) -> int:
     try:
         run()
     except click.exceptions.Exit as error:
@@ -106,7 +106,7 @@ def say(error: Exception, code: int) -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    """The reader of the output has left, or there is no room for it."""
+    """The reader of the output has closed it, or the disk is full."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails once more when it flushes
     if isinstance(error, BrokenPipeError):

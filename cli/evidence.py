@@ -1,6 +1,6 @@
-"""Evidence: who changed what when, who tried to, and whether that record is whole.
+"""Evidence: who changed what and when, which changes were refused, and whether the audit is intact.
 
-Its one rule: what a line says ends with the line. With --json that is one object, without it one row of printable ASCII.
+Every entry is on lines of its own, whatever it holds: one JSON object, or printable ASCII.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who belongs where: roles looks from a member, members from a domain."""
+"""The commands `roles` (the domains of a member) and `members` (the members of a domain)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands have: who makes a change (`--as`), when it ends (`--until`), and of when an answer is (`--as-of`)."""
+"""Options of several commands: who makes a change (`--as`), when it ends (`--until`), which revision is asked (`--as-of`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_DIGITS = 100  # of a number that can still be said to be none of the revisions
+_DIGITS = 100  # a longer number is read as an instant, which it is not
 
 by: Callable[[_Function], _Function] = click.option(
     "--as", "actor", metavar="ACTOR", help="The member who makes the change; RBAC_ACTOR.", shell_complete=complete.users
@@ -31,7 +31,7 @@ as_of: Callable[[_Function], _Function] = click.option(
 
 
 def acting(session: Session, actor: str | None) -> Acting:
-    """The changes of whoever was named by --as or RBAC_ACTOR."""
+    """The changes of the actor named by --as or RBAC_ACTOR."""
     name = actor if actor is not None else os.environ.get("RBAC_ACTOR") or None
     if name is None:
         raise click.UsageError("name who makes the change: --as ACTOR, or RBAC_ACTOR")
@@ -53,16 +53,16 @@ def past(organization: Organization, moment: str) -> Past:
 
 
 def show_past(past: Past, session: Session | None = None) -> None:
-    """Print of when the answer above is; with the session of a decision also by which policy it was made."""
+    """Print the revision and the instant of the answer above; with a session also the policy that decided."""
     policy = "" if session is None else f", decided by {'' if session.policy else 'the present '}{past.policy.file}"
     output.line(f"as of revision {past.revision}, {write_instant(past.at)}{policy}")
 
 
 def past_data(past: Past) -> dict[str, Any]:
-    """Of when an answer is, for JSON."""
+    """The revision and the instant of an answer, for JSON."""
     return {"revision": past.revision, "as_of": write_instant(past.at)}
 
 
 def policy_data(past: Past) -> dict[str, Any]:
-    """By which policy an answer of then was made, for JSON."""
+    """The policy that decided about the past, for JSON."""
     return {"policy": {"file": past.policy.file, "sha256": past.policy.digest}}

@@ -23,7 +23,7 @@ _AT_ONCE = 1000  # rows laid out together; longer tables are streamed
 
 
 def fancy() -> bool:
-    """Whether somebody looks at a terminal and has not turned colours off."""
+    """Whether the output is a terminal with colours."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 

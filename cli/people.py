@@ -1,4 +1,4 @@
-"""People: bringing them in and out, and giving and taking roles, memberships, pauses, tasks."""
+"""The commands that change members: roles, memberships, pauses, task assignments, ownership."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def grant(session: Session, user: str, role: str, on: str | None, until: str | N
 @by
 @current
 def revoke(session: Session, user: str, on: str, actor: str | None) -> None:
-    """Take the project role of USER away.
+    """Remove the project role of USER.
 
     The organization role is in force there again.
     """
@@ -49,7 +49,7 @@ def revoke(session: Session, user: str, on: str, actor: str | None) -> None:
 @by
 @current
 def invite(session: Session, user: str, role: str | None, actor: str | None) -> None:
-    """Bring USER in, active with a ROLE, invited without."""
+    """Add a new USER, active with a ROLE, else invited."""
     changed(session, acting(session, actor).invite(user, role))
 
 
@@ -58,7 +58,10 @@ def invite(session: Session, user: str, role: str | None, actor: str | None) -> 
 @by
 @current
 def deactivate(session: Session, user: str, actor: str | None) -> None:
-    """Take everything away from USER and keep what they had."""
+    """Deny USER everything.
+
+    Memberships, project roles, pauses and tasks are kept, without effect until USER is active again.
+    """
     changed(session, acting(session, actor).deactivate(user))
 
 
@@ -67,7 +70,7 @@ def deactivate(session: Session, user: str, actor: str | None) -> None:
 @by
 @current
 def activate(session: Session, user: str, actor: str | None) -> None:
-    """Give a deactivated USER back what they had."""
+    """Make a deactivated USER active again."""
     changed(session, acting(session, actor).activate(user))
 
 
@@ -88,7 +91,7 @@ def add(session: Session, user: str, domain: str, until: str | None, actor: str 
 @by
 @current
 def remove(session: Session, user: str, domain: str, actor: str | None) -> None:
-    """Take USER out of a workspace or project.
+    """Remove USER from a workspace or project.
 
     Project roles, pauses and tasks stay, without effect, until USER is added again.
     """
@@ -102,7 +105,7 @@ def remove(session: Session, user: str, domain: str, actor: str | None) -> None:
 @by
 @current
 def pause(session: Session, user: str, project: str, until: str | None, actor: str | None) -> None:
-    """Stop USER, an annotator or reviewer, in one project."""
+    """Pause USER, an annotator or reviewer, in one project."""
     changed(session, acting(session, actor).pause(user, project, until=until))
 
 
@@ -125,9 +128,9 @@ def unpause(session: Session, user: str, project: str, actor: str | None) -> Non
 @by
 @current
 def assign(session: Session, user: str, task: str, project: str, kind: str | None, actor: str | None) -> None:
-    """Give USER a task, to annotate or to review."""
+    """Assign a task to USER, to annotate or to review."""
     if kind is None:
-        raise click.UsageError("say what for: --annotator or --reviewer")
+        raise click.UsageError("name what the task is for: --annotator or --reviewer")
     made = acting(session, actor)
     give = made.assign_annotator if kind == "annotator" else made.assign_reviewer
     changed(session, give(user, task=task, project=_id(project)))
@@ -140,7 +143,7 @@ def assign(session: Session, user: str, task: str, project: str, kind: str | Non
 @by
 @current
 def unassign(session: Session, user: str, task: str, project: str, actor: str | None) -> None:
-    """Take a task away from USER, whatever they had it as."""
+    """Unassign a task from USER, as annotator and reviewer."""
     changed(session, acting(session, actor).unassign(user, task=task, project=_id(project)))
 
 

@@ -1,4 +1,4 @@
-"""Workspaces, projects and settings: what people work in, and what it is set to."""
+"""The commands that change workspaces, projects, settings and restrictions."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def move_project(session: Session, project: str, workspace: str, actor: str | No
 @by
 @current
 def delete_project(session: Session, project: str, actor: str | None) -> None:
-    """Delete a project and all that hangs on it."""
+    """Delete a project with its members, roles and tasks."""
     changed(session, acting(session, actor).delete_project(project))
 
 
@@ -108,7 +108,7 @@ def configure(session: Session, domain: str, settings: tuple[str, ...], actor: s
 @by
 @current
 def restrict(session: Session, permission: str | None, level: str | None, actor: str | None) -> None:
-    """Take PERMISSION from every role below LEVEL.
+    """Deny PERMISSION to every role below LEVEL.
 
     Without arguments: list the restrictions, and the lines of the policy that defeat any of them.
     """
@@ -135,7 +135,7 @@ def _show_restrictions(session: Session) -> None:
 @by
 @current
 def unrestrict(session: Session, permission: str, actor: str | None) -> None:
-    """Take a restriction back."""
+    """Remove a restriction."""
     changed(session, acting(session, actor).unrestrict(permission))
 
 
@@ -144,9 +144,9 @@ def _settings(given: Iterable[str]) -> dict[str, Any]:
     for each in given:
         name, equals, value = each.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"{each!r} is no setting: write KEY=VALUE")
+            raise click.UsageError(f"{each!r} is not a setting: write KEY=VALUE")
         if name in found:
-            raise click.UsageError(f"{name} stands twice")
+            raise click.UsageError(f"{name} is given twice")
         found[name] = value
     return found
 

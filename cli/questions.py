@@ -1,4 +1,4 @@
-"""Questions: check, explain, what-can and matrix. They read, and change nothing."""
+"""The questions: check, explain, what-can and matrix. They change nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _question(*, required: bool) -> tuple[_Function, ...]:
 
 
 def _revision(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
-    """A revision as digits, or a token as `token` gives it, which the store judges."""
+    """A revision as digits, or a token from `Organization.token`, which the store checks."""
     if text is None or "@" in text:
         return text
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
@@ -83,7 +83,7 @@ def check(
 
     Exit 0 for yes, 1 for no. DOMAIN is organization, workspace:ID or project:ID. With --from, one JSON object is printed
     for each line read, in order, and the first bad line ends the run with exit 2. With --as-of the facts are those of
-    then and the policy is the present one, unless --policy names another; the answer says which.
+    that moment and the policy is the present one, unless --policy names another; the answer says which.
     """
     details = {name: value for name, value in details.items() if value is not None}
     if file is not None:
@@ -122,7 +122,7 @@ def _stream(session: Session, file: str, moment: str | None) -> None:
 
 
 def _decision(asked: Organization | Past, user: str, permission: str, domain: str, details: dict[str, Any]) -> Decision:
-    """What `check` answers; but a node that is stale is a StoreError and no "no", so that it ends with exit 6."""
+    """What `check` answers."""
     return asked.check(user, permission, domain, **details)
 
 

@@ -1,6 +1,6 @@
 """Request lines, one JSON object a line, as `check --from` reads them.
 
-Its one rule: the first bad line ends the run with its place and what is wrong; no line is skipped and none guessed at.
+The first bad line ends the run with an error that names it; no line is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STDIN = "-"
 
 
 class RequestLine(msgspec.Struct, forbid_unknown_fields=True):
-    """One question as a line has it."""
+    """The question on one line."""
 
     user: str
     permission: str
@@ -30,7 +30,7 @@ class RequestLine(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_requests(file: str) -> Iterator[tuple[str, RequestLine]]:
-    """Each request with its place, `file:line`, as soon as it is there; raises UnknownName at the first bad line."""
+    """Each request with its location, `file:line`, as soon as the line is read; raises UnknownName at the first bad line."""
     name = "stdin" if file == STDIN else file
     try:
         stream = sys.stdin.buffer if file == STDIN else open(file, "rb")  # noqa: SIM115  # stdin is not ours to close

@@ -1,6 +1,6 @@
-"""What the global options say, and the store they name.
+"""The global options of one command, and the store they name.
 
-Its one rule: nothing is opened before a command asks for it, so that help and usage errors never touch a store.
+The store is opened when a command asks for it, so that help and usage errors never touch one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PACKAGED = "packaged"
 
 
 class Session:
-    """What the global options say, and the store they name; lives for one command."""
+    """The values of the global options, and the store they name; lives for one command."""
 
     def __init__(self) -> None:
         self.db: str | None = None
@@ -60,7 +60,7 @@ class Session:
         return path
 
     def named(self) -> str | None:
-        """The organization that was named, if any. An empty name is one that cannot be: a script's variable that was not set."""
+        """The organization that was named, if any. An empty --org is kept, to be refused: a script's variable was not set."""
         return self.org if self.org is not None else os.environ.get("RBAC_ORG") or None
 
     def organization(self) -> Organization:
@@ -75,7 +75,7 @@ class Session:
         return self.store().organization(there[0])
 
     def existing(self) -> Organization:
-        """The same, for what cannot be asked of an organization that is not there."""
+        """The same; raises No when there is no such organization."""
         found = self.organization()
         if found.id not in self.store().organizations():
             raise No(f"there is no organization {found.id}")

@@ -1,4 +1,4 @@
-"""The start: a demo, a store, its state in and out, and whether all is well with it."""
+"""The commands that make a store, import and export its state, and check its health."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _operator = click.option("--operator", metavar="NAME", default="operator", show_
 @command("rbac demo")
 @current
 def demo(session: Session) -> None:
-    """One minute with an example; leaves nothing behind.
+    """A tour of an example in one minute; leaves no file.
 
-    Prints the table, ten decisions with reasons, a refused change, and a transfer of ownership with its record.
+    Prints the table, ten decisions with reasons, a refused change, and a transfer of ownership with its audit.
     """
     from rbac.cli.demo import show
 
@@ -33,14 +33,14 @@ def demo(session: Session) -> None:
 
 
 @command("rbac init --organization beta --owner ben")
-@click.option("--organization", metavar="ID", required=True, help="What it is called.")
-@click.option("--owner", metavar="USER", required=True, help="Its one Owner.")
+@click.option("--organization", metavar="ID", required=True, help="The id of the organization.")
+@click.option("--owner", metavar="USER", required=True, help="The id of its Owner.")
 @_operator
 @current
 def init(session: Session, organization: str, owner: str, operator: str) -> None:
-    """Make an organization with its Owner.
+    """Create an organization with its Owner.
 
-    Makes the store itself too when it is not there yet.
+    Creates the store as well when there is none yet.
     """
     revision = session.store().create(organization, owner=owner, operator=operator)
     if session.json:
@@ -51,14 +51,14 @@ def init(session: Session, organization: str, owner: str, operator: str) -> None
 
 @command("rbac import acme.yaml --update", "rbac import acme.yaml --update --dry-run", name="import")
 @click.argument("file", shell_complete=complete.files)
-@click.option("--update", is_flag=True, help="Make an organization that is there what the file says; never its Owner.")
+@click.option("--update", is_flag=True, help="Change organizations that exist to what the file says; never their Owner.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and write nothing.")
 @_operator
 @current
 def import_(session: Session, file: str, update: bool, dry_run: bool, operator: str) -> None:
-    """Take a state FILE in, wholly or not at all.
+    """Import a state FILE, as a whole or not at all.
 
-    FILE is YAML, or JSON when its name ends in .json. An organization that is there is refused unless --update.
+    FILE is YAML, or JSON when its name ends in .json. An organization that exists is refused unless --update.
     """
     with _progress() as progress:
         results = session.store().import_state(file, update=update, dry_run=dry_run, operator=operator, progress=progress)
@@ -87,10 +87,10 @@ def export(session: Session) -> None:
 @command("rbac doctor", "rbac doctor --json")
 @current
 def doctor(session: Session) -> None:
-    """Look for what is wrong, here and in the store.
+    """Check this installation and the store for problems.
 
-    Two distributions of Casbin in one environment, the schema, how changes are heard of, the clocks, damage of the
-    database, rows that point nowhere, and each organization's audit replayed to its present state. Exit 1 on findings.
+    Two distributions of Casbin in one environment, the schema, the connection that reports changes, the clocks, damage of
+    the database, rows that refer to nothing, and each organization's audit replayed to its present state. Exit 1 on findings.
     """
     store = session.store()
     health = store.health()
@@ -104,9 +104,8 @@ def doctor(session: Session) -> None:
         for name, revision in health.organizations.items():
             output.line(f"{name} is at revision {revision}")
         if health.listener is not None and health.listener.lag is not None and health.skew is not None:
-            output.line(
-                f"this node is {health.listener.state}, it heard {health.listener.lag:.1f} s ago; its clock is {health.skew:+.1f} s off"
-            )
+            lag = f"last answer {health.listener.lag:.1f} s ago"
+            output.line(f"this node is {health.listener.state}, {lag}; its clock is {health.skew:+.1f} s off")
         for problem in problems:
             output.line(f"problem: {problem}")
         output.line(_counted(len(problems), "problem"))
@@ -116,7 +115,7 @@ def doctor(session: Session) -> None:
 
 @group("rbac db upgrade", "rbac db restored", name="db")
 def db() -> None:
-    """The store itself."""
+    """Maintain the store."""
 
 
 @command("rbac db upgrade", under=db)
@@ -135,20 +134,20 @@ def upgrade(session: Session) -> None:
 @command("rbac db restored", under=db)
 @current
 def restored(session: Session) -> None:
-    """Begin a new life of the store after a restore.
+    """Begin a new epoch of the store after a restore.
 
-    For a backup that was restored, and for rows repaired by hand: every node empties its memory at its next look.
+    For a backup that was restored, and for rows repaired by hand: every node drops what it holds in memory.
     """
     epoch = session.store().restored()
     if session.json:
         output.as_json({"epoch": epoch})
     else:
-        output.line(f"a new life of the store begins: {epoch}")
+        output.line(f"the store has a new epoch: {epoch}")
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int], None] | None]:
-    """How far an import is, on stderr, when somebody looks at it."""
+    """The progress of an import, on stderr, when that is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return

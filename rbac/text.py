@@ -1,6 +1,6 @@
-"""Text that people edit and machines must not misread: the checks policy.csv and model.conf share, and what logs may hold.
+"""Text from files and for output: the checks that policy.csv and model.conf share, and the escaping of what is printed.
 
-Its one rule: a character a reviewer cannot see, or could mistake for another, is an error that names it.
+In a file, a character that a reviewer cannot see, or could mistake for another, is an error that names it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def decode(data: bytes, file: str) -> str:
 
 
 def check_characters(line: str, file: str, number: int, *, comment: bool) -> Iterator[Problem]:
-    """Every character of a line that must not stand there; comments may hold visible characters beyond ASCII."""
+    """Every character of a line that is not allowed there; comments may hold visible characters beyond ASCII."""
     if line.startswith(_CONFLICT):
         yield Problem(file, number, 1, "a merge conflict marker: finish the merge first")
         return

@@ -137,3 +137,11 @@ def test_a_file_whose_name_is_not_utf_8_is_read_like_any_other(process: Process,
     assert answer.returncode == code, answer
     assert b"bug" not in answer.stderr
     answer.stdout.decode("utf-8")
+
+
+def test_completion_offers_no_name_that_is_not_printable(process: Process, edited: Path) -> None:
+    environment = {"_RBAC_COMPLETE": "bash_complete", "COMP_WORDS": "rbac check ", "COMP_CWORD": "2"}
+
+    lines = process([], environment=environment).stdout.decode().splitlines()
+
+    assert "plain,olga" in lines and not any("andy" in each or "no problems" in each for each in lines)

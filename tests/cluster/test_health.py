@@ -61,4 +61,4 @@ def test_doctor_says_how_a_node_hears_and_how_its_clock_is(acme: Organization, u
     assert (told["bus"], told["problems"], told["organizations"]) == ("listening", [], {"acme": 1})
     assert abs(told["skew"]) < 1 and told["lag"] < 5
     words = CliRunner().invoke(main, ["doctor", "--db", url]).stdout
-    assert "this node is listening, it heard 0." in words
+    assert "this node is listening, last answer 0." in words
