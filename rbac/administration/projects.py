@@ -58,7 +58,7 @@ def move_project(authority: Authority, project: str, *, workspace: str) -> None:
 
 
 def delete_project(authority: Authority, project: str) -> None:
-    """Delete a project and everything that hangs on it; a later project of that id inherits nothing."""
+    """Delete a project and everything that belongs to it; a later project of that id inherits nothing."""
     place = authority.project(project)
     authority.require(Permission.PROJECT_DELETE, place.domain)
     erase_project(authority.work, place)

@@ -235,7 +235,7 @@ def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(
 
 
 def test_a_file_moved_over_the_store_is_what_is_read_and_written_by_connections_that_were_open(path: Path, acme: Organization) -> None:
-    """Their own file has no name any more: answers from it are of another life, and what is written there is lost."""
+    """Their own file has no name any more: answers from it are of another history, and what is written there is lost."""
     assert acme.can(*EXPORT)
     other = Path(f"{path}.other")
     source, target = sqlite3.connect(path), sqlite3.connect(other)

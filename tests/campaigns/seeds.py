@@ -83,7 +83,7 @@ SEEDS = (
         "tests/evidence/test_until.py",
     ),
     Seed(
-        "a new life of the store is not noticed",
+        "a new epoch of the store is not noticed",
         "rbac/snapshot/cache.py",
         "version is not None and self.version is not None and version.epoch == self.version.epoch",
         "version is not None and self.version is not None",

@@ -87,7 +87,7 @@ def test_a_change_that_nobody_announced_is_seen_by_the_poll(acme: Organization, 
         assert store.organization("acme").can(*EXPORT)
 
         with psycopg.connect(psycopg_url(url)) as connection:
-            connection.execute("UPDATE store SET epoch = md5('another life')")
+            connection.execute("UPDATE store SET epoch = md5('another epoch')")
 
         watch = store._store._watch
         assert watch is not None

@@ -125,7 +125,7 @@ TAMPERINGS = {
         "UPDATE audit_change SET \"user\" = 'ada' WHERE organization = 'acme' AND revision = 3",
         "revision 3 was edited",
     ),
-    "a change that is no JSON": ("UPDATE audit_change SET after = '{' WHERE organization = 'acme' AND revision = 2", "cannot be read"),
+    "a change that is not JSON": ("UPDATE audit_change SET after = '{' WHERE organization = 'acme' AND revision = 2", "cannot be read"),
     "a change taken out": ("DELETE FROM audit_change WHERE organization = 'acme' AND revision = 1 AND position = 3", "has lost change 3"),
     "all changes taken out": ("DELETE FROM audit_change WHERE organization = 'acme' AND revision = 2", "revision 2 has no changes"),
     "a change added": (

@@ -74,7 +74,7 @@ ATTACKS = {
     "a change of a revision that never comes": "INSERT INTO audit_change VALUES ('acme', 9, 0, 'task', NULL, 'project:p1', NULL, '{}')",
     "a change of an unknown kind": "INSERT INTO audit_change VALUES ('acme', 9, 0, 'magic', NULL, 'project:p1', NULL, '{}')",
     "a date after the year 9999": "UPDATE pause SET until = 253402300800000000 WHERE organization = 'acme'",
-    "a second life of the store": "INSERT INTO store SELECT 2, epoch, created_at FROM store",
+    "a second row of the store": "INSERT INTO store SELECT 2, epoch, created_at FROM store",
     "a row in the view of Casbin": "INSERT INTO casbin_rule VALUES ('g', 'user:mallory', 'owner', 'acme', NULL, NULL, NULL)",
     "a row in the view of Casbin deleted": "DELETE FROM casbin_rule WHERE v0 = 'user:olga'",
     "a row in the view of Casbin edited": "UPDATE casbin_rule SET v1 = 'owner'",

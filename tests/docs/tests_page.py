@@ -49,7 +49,6 @@ def _lines() -> Iterator[str]:
         if modules:
             yield from ("", f"## tests/{folder}", "", f"{FOLDERS[folder]}.", "", "| module | says |", "|---|---|")
             yield from map(_row, modules)
-    yield from ("", "## tests", "", "| module | says |", "|---|---|", _row(ROOT / "tests" / "test_readme.py"))
 
 
 def _row(module: Path) -> str:

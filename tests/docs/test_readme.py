@@ -12,7 +12,7 @@ import pytest
 
 import rbac
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
@@ -56,3 +56,11 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in link:
             assert (page.parent / link).exists(), link
+
+
+def test_every_page_and_every_folder_of_the_package_is_listed() -> None:
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} | {"CONTRIBUTING.md"}
+    folders = {path.name for path in (ROOT / "rbac").iterdir() if (path / "__init__.py").is_file()}
+
+    assert {page for page in pages if f"({page})" not in README} == set()
+    assert {folder for folder in folders if f"`{folder}`" not in README} == set()
