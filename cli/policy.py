@@ -60,13 +60,14 @@ def policy() -> None:
 def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
     """Which decisions change from OLD to NEW.
 
-    OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a line `Policy-Widens: PERMISSION`
-    in a commit message between the two. With --db it says whom of the store each change affects today.
+    OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a trailer
+    `Policy-Widens: ROLE PERMISSION` of a commit between the two. With --db it says whom of the store each change affects today.
     """
+    from rbac.review.diff.acknowledged import acknowledge
     from rbac.review.diff.compare import diff as compare
     from rbac.review.diff.report import DiffReport, render_diff
     from rbac.review.findings import Format
-    from rbac.review.git import acknowledged, find_source
+    from rbac.review.git import find_source, trailers
 
     file = session.policy or "policy.csv"
     one, other = find_source(old, file=file), find_source(new, file=file)
@@ -77,7 +78,10 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
         raise
     after = other.policy()
     changes = compare(before, after)
-    report = DiffReport(changes, acknowledged(one, other), _affected(session, before, after, changes) if session.db else None)
+    said = acknowledge(before, after, changes, trailers(one, other))
+    people = _affected(session, before, after, changes) if session.db else None
+    cells = frozenset(map(" ".join, said.cells))
+    report = DiffReport(changes, cells, people, (one.title, other.title), said.wrong)
     output.text(render_diff(report, Format("json" if session.json else form)))
     _exit(bool(report.diff.changes) if fail_on == "any" else fail_on == "wider" and bool(report.unacknowledged))
 

@@ -7,7 +7,6 @@ there and does not load is a PolicyError.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,26 @@ from rbac.errors import PolicyError, Problem, UnknownName
 from rbac.policy.reader import Policy, parse_policy
 from rbac.text import decode, read_bytes
 
-_TRAILER = re.compile(r"^Policy-Widens:[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_FORMAT = "%H%x1f%(trailers:key=Policy-Widens,valueonly,separator=%x1e,unfold)%x1d"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The bytes of a policy, what messages call it, and the git revision it is from; None for a file."""
+    """The bytes of a policy, what messages call it, and the git revision and path it is from; None for a file."""
 
     name: str
     data: bytes
     revision: str | None = None
+    path: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, with the commit where there is one."""
+        commit = None if self.revision is None else _git("rev-parse", "--short=9", f"{self.revision}^{{commit}}")
+        if self.revision is None or not commit:
+            return self.name
+        short = commit.strip()
+        return f"{short}{self.name.removeprefix(self.revision)}" if self.revision.startswith(short) else f"{self.name} ({short})"
 
     def policy(self) -> Policy:
         """The policy; raises PolicyError with every mistake in it."""
@@ -49,18 +58,34 @@ def find_source(name: str, *, file: str = "policy.csv") -> Source:
     shown = subprocess.run(["git", "show", f"{revision}:{wanted}"], capture_output=True, check=False)
     if shown.returncode:
         raise UnknownName(f"there is no {wanted.removeprefix('./')} in the git revision {revision}")
-    return Source(f"{revision}:{wanted.removeprefix('./')}", shown.stdout, revision)
+    return Source(f"{revision}:{wanted.removeprefix('./')}", shown.stdout, revision, wanted)
 
 
-def acknowledged(old: Source, new: Source) -> frozenset[str]:
-    """What the commit messages from `old` to `new` name after `Policy-Widens:`; nothing where `old` is no revision.
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """`Policy-Widens: ROLE PERMISSION` at the end of a commit message, and the policy as of that commit; None where there is none."""
+
+    commit: str
+    text: str
+    data: bytes | None
+
+
+def trailers(old: Source, new: Source) -> tuple[Trailer, ...]:
+    """The trailers of the commits from `old` to `new`, the newest first; none where `old` is no revision.
 
     When `new` is a file, the commits up to the present one count.
     """
     if old.revision is None:
-        return frozenset()
-    messages = _git("log", "--format=%B", f"{old.revision}..{new.revision or 'HEAD'}") or ""
-    return frozenset(name.strip() for line in _TRAILER.findall(messages) for name in line.split(","))
+        return ()
+    path = new.path or old.path
+    listed = _git("log", f"--format={_FORMAT}", f"{old.revision}..{new.revision or 'HEAD'}") or ""
+    found = []
+    for entry in filter(None, map(str.strip, listed.split("\x1d"))):
+        commit, _, values = entry.partition("\x1f")
+        data = subprocess.run(["git", "show", f"{commit}:{path}"], capture_output=True, check=False) if values else None
+        told = data.stdout if data and data.returncode == 0 else None
+        found += [Trailer(commit, value.strip(), told) for value in values.split("\x1e") if value.strip()]
+    return tuple(found)
 
 
 def _git(*arguments: str) -> str | None:

@@ -14,7 +14,7 @@ from rbac.fact_space.formulas import node_of, parse_formula
 from rbac.fact_space.space import space
 from rbac.policy.reader import PACKAGED, Policy, parse_policy
 from rbac.review.diff.compare import Direction, diff
-from rbac.review.diff.report import Affected, DiffReport, render_diff
+from rbac.review.diff.report import LONGEST, Affected, DiffReport, render_diff
 from rbac.review.findings import Format
 from rbac.vocabulary import Permission, Role
 from tests.review.conftest import Edited, line
@@ -33,7 +33,7 @@ def test_a_new_cell_is_wider_with_its_exact_condition(shipped: Policy, edited: E
 
     assert [str(change) for change in diff(shipped, new).changes] == ["annotator, data:export: never -> when created_or_invited"]
     assert diff(shipped, new).changes[0].direction is Direction.WIDER
-    assert diff(shipped, new).widened == (Permission.DATA_EXPORT,)
+    assert [change.permission for change in diff(shipped, new).widened] == [Permission.DATA_EXPORT]
 
 
 def test_the_way_back_is_narrower(shipped: Policy, edited: Edited) -> None:
@@ -139,23 +139,28 @@ def test_the_text_has_a_line_a_cell_and_says_what_is_not_acknowledged(report: Di
         "narrower  manager, data:export: when created_or_invited -> never\n"
         "\n"
         "policy.csv -> edited.csv: 2 cells decide differently: 1 wider, 1 narrower\n"
-        "not acknowledged by a line `Policy-Widens: ...` in a commit message: data:export\n"
+        "not acknowledged by a trailer `Policy-Widens: ROLE PERMISSION` of a commit: reviewer data:export\n"
     )
 
 
 def test_the_comment_uses_the_wording_of_the_page(report: DiffReport) -> None:
     comment = render_diff(report, Format.MARKDOWN)
 
-    assert "| **wider** | 14. Export data | `data:export` | reviewer | never | when may_enter |" in comment
+    assert (
+        "| **wider** | added `p, reviewer, project, data, export, may_enter, allow` "
+        "| reviewer: `data:export` (14. Export data) | never → when may_enter |"
+    ) in comment
+    assert "From `policy.csv` to `edited.csv`." in comment
+    assert "- wider: reviewer, `data:export` (14. Export data): never → when may_enter\n" in comment
     assert "- `may_enter`: Only projects that include tasks assigned to them" in comment
-    assert "```\nPolicy-Widens: data:export\n```" in comment
+    assert "```\nPolicy-Widens: reviewer data:export\n```" in comment
 
 
 def test_a_widening_that_is_acknowledged_is_a_notice(report: DiffReport) -> None:
-    told = DiffReport(report.diff, frozenset({"data:export"}))
+    told = DiffReport(report.diff, frozenset({"reviewer data:export"}))
 
     assert told.unacknowledged == ()
-    assert "Acknowledged by `Policy-Widens: data:export`." in render_diff(told, Format.MARKDOWN)
+    assert "Acknowledged: `reviewer data:export`." in render_diff(told, Format.MARKDOWN)
     assert "::warning" not in render_diff(told, Format.GITHUB)
     assert "::warning file=edited.csv,line=140" in render_diff(report, Format.GITHUB)
 
@@ -173,6 +178,8 @@ def test_json_holds_every_change(report: DiffReport) -> None:
         "lost": "never",
         "old_lines": [],
         "new_lines": [140],
+        "removed": [],
+        "added": ["p, reviewer, project, data, export, may_enter, allow"],
     }
 
 
@@ -181,17 +188,52 @@ def test_the_people_a_change_touches_are_counted_and_the_first_named(report: Dif
     told = DiffReport(report.diff, affected=(Affected(Role.REVIEWER, Permission.DATA_EXPORT, 12, 12, 0, 3, names),))
 
     assert f"today 12 gain in 3 domains: {', '.join(names)} and 2 more" in render_diff(told, Format.TEXT)
-    assert "touches nobody today" in render_diff(told, Format.TEXT)
+    assert "affects nobody today" in render_diff(told, Format.TEXT)
 
 
-def test_long_comments_are_folded_and_not_cut(shipped: Policy, edited: Edited) -> None:
+def test_many_cells_with_one_cause_are_one_row_and_each_is_listed(shipped: Policy, edited: Edited) -> None:
     foreign = line("*", "*:*", conditions="foreign_sandbox", effect="deny")
     report = DiffReport(diff(shipped, edited((foreign, ""))))
     comment = render_diff(report, Format.MARKDOWN)
 
     assert len(report.diff.changes) > 20
-    assert comment.count("| **wider** |") == len(report.diff.changes)
+    assert comment.count("\n| **wider** |") == 1
+    assert "| **wider** | removed `p, *, project, *, *, foreign_sandbox, deny` | " in comment
+    assert comment.count("\n- wider: ") == len(report.diff.changes)
     assert f"<summary>{len(report.diff.changes)} changed cells</summary>" in comment
+
+
+def test_rows_that_let_somebody_in_come_first(shipped: Policy, edited: Edited) -> None:
+    narrower = line("manager", "data:import", conditions="created_or_invited")
+    new = edited((narrower, ""), (EXPORT, line("reviewer", "data:export", conditions="may_enter") + EXPORT))
+    comment = render_diff(DiffReport(diff(shipped, new)), Format.MARKDOWN)
+
+    assert comment.index("| **wider** |") < comment.index("| narrower |")
+    assert comment.index("- wider: reviewer") < comment.index("- narrower: manager")
+
+
+def test_a_comment_is_never_longer_than_github_takes_and_says_what_is_left_out(shipped: Policy) -> None:
+    lines = [text for text in PACKAGED.read_text().split("\n") if text.startswith("p,")]
+    conditions = "unless_restricted & plugins_enabled & roles_managed_here & tokens_allowed"
+    more = [", ".join([*map(str.strip, text.split(",")[:5]), conditions, "allow"]) for text in lines if "always," in text]
+    kept = [text for text in lines if "always," not in text]
+    long = "".join(f"p, {role}, {each.kind}, {each.object}, {each.action}, {conditions}, deny\n" for role in Role for each in Permission)
+    report = DiffReport(diff(shipped, parse_policy("\n".join([*kept, *more]) + "\n" + long)))
+    comment = render_diff(report, Format.MARKDOWN)
+
+    assert len(report.diff.changes) > 150
+    assert len(comment) <= LONGEST
+    assert comment.startswith(f"### Policy: {report.summary}\n")
+    assert "which do not fit here" in comment or "do not fit here." in comment
+    assert "Shortened: `rbac policy diff" in comment
+
+
+def test_a_change_about_a_target_counts_whom_it_affects_with_some_target(report: DiffReport) -> None:
+    people = Affected(Role.REVIEWER, Permission.DATA_EXPORT, 1, 1, 0, 3, ("rita",), possible=True)
+
+    assert "today 1 gain in 3 domains, with some target or task: rita" in render_diff(
+        DiffReport(report.diff, affected=(people,)), Format.TEXT
+    )
 
 
 def test_no_change_says_so(shipped: Policy) -> None:
@@ -229,3 +271,11 @@ def test_possibly_is_read_as_it_is_written(text: str) -> None:
 def test_what_is_no_formula_is_an_error(text: str) -> None:
     with pytest.raises(UnknownName, match="unknown condition"):
         parse_formula(text)
+
+
+def test_a_line_that_cannot_apply_to_a_role_is_no_cause_of_its_changes(shipped: Policy, edited: Edited) -> None:
+    new = edited((PAUSED, ""), (line("manager", "data:import", conditions="created_or_invited"), ""))
+    (change,) = (each for each in diff(shipped, new).changes if each.role is Role.MANAGER)
+
+    assert change.removed == ("p, manager, project, data, import, created_or_invited, allow",)
+    assert change.added == ()

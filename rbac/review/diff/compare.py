@@ -27,7 +27,8 @@ class Direction(Word):
 class CellChange:
     """One cell that decides differently. `gained` and `lost` say exactly when; deny lines both policies have go without saying.
 
-    `old_lines` and `new_lines` are the numbers of the allow lines of the cell, and of deny lines only one policy has.
+    `old_lines` and `new_lines` are the numbers of the allow lines of the cell, and of deny lines only one policy has;
+    `removed` and `added` are the lines about it that only one policy has.
     """
 
     role: Role
@@ -39,6 +40,8 @@ class CellChange:
     lost: Formula
     old_lines: tuple[int, ...]
     new_lines: tuple[int, ...]
+    removed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.role}, {self.permission}: {self.before} -> {self.after}"
@@ -59,9 +62,9 @@ class PolicyDiff:
         return {direction: found[direction] for direction in Direction}
 
     @property
-    def widened(self) -> tuple[Permission, ...]:
-        """The permissions somebody gains."""
-        return tuple(dict.fromkeys(change.permission for change in self.changes if change.direction is not Direction.NARROWER))
+    def widened(self) -> tuple[CellChange, ...]:
+        """The cells in which somebody gains."""
+        return tuple(change for change in self.changes if change.direction is not Direction.NARROWER)
 
 
 def diff(old: Policy, new: Policy) -> PolicyDiff:
@@ -92,7 +95,27 @@ def _cell(old: Policy, new: Policy, role: Role, permission: Permission, here: Sp
 
     numbers = tuple(tuple(line.number for line in each) for each in lines)
     told = (words(before, *of_old, *of_new), words(after, *of_new, *of_old), words(gained, *of_new, *of_old), words(lost, *of_old, *of_new))
-    return CellChange(role, permission, direction, *told, *numbers)
+    (old_numbers, new_numbers), (removed, added) = numbers, _only(old, new, role, permission, here)
+    return CellChange(role, permission, direction, *told, old_numbers, new_numbers, removed, added)
+
+
+def _only(old: Policy, new: Policy, role: Role, permission: Permission, here: Space) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines that can apply in a cell and that only one of the policies has, as they are written."""
+    asked = here.question(role, permission.kind)
+    of_old, of_new = (
+        {
+            _said(line): line.text
+            for line in (*policy.cell(role, permission), *policy.denials(role, permission))
+            if here.diagrams.both(asked, here.line(line)) != NO
+        }
+        for policy in (old, new)
+    )
+    removed = tuple(text for said, text in of_old.items() if said not in of_new)
+    return removed, tuple(text for said, text in of_new.items() if said not in of_old)
+
+
+def _said(line: Line) -> tuple[object, ...]:
+    return line.role, line.permission, frozenset(line.conditions), line.effect
 
 
 def _denials(old: Policy, new: Policy, role: Role, permission: Permission, here: Space) -> tuple[list[Line], list[Line], Node]:

@@ -19,6 +19,7 @@ from rbac.fact_space.space import Space, places_of, space
 from rbac.listing.members import members
 from rbac.listing.standings import Standing, domains, standings
 from rbac.open_store import open_store_of
+from rbac.policy.conditions import CONDITIONS
 from rbac.policy.facts import VALUES, Facts
 from rbac.policy.reader import Policy
 from rbac.policy.roles import Subject
@@ -59,7 +60,9 @@ def affected(store: Store, old: Policy, new: Policy, changes: Sequence[CellChang
     for name in organizations:
         with opened.reading() as connection:
             _Reader(connection, name, opened.clock(), touched, f"{name}/" if len(organizations) > 1 else "").read()
-    return tuple(_affected(cell, each) for cell, each in touched.items() if each.gaining or each.losing)
+    names = {(change.role, change.permission): (*change.gained.names, *change.lost.names) for change in changes}
+    possible = {cell for cell in names if any(CONDITIONS[name].reads & _OPEN for name in names[cell])}
+    return tuple(_affected(cell, each, cell in possible) for cell, each in touched.items() if each.gaining or each.losing)
 
 
 def _touched(here: Space, old: Policy, new: Policy, role: Role, permission: Permission) -> _Touched:
@@ -67,9 +70,9 @@ def _touched(here: Space, old: Policy, new: Policy, role: Role, permission: Perm
     return _Touched(here.diagrams.but_not(after, before), here.diagrams.but_not(before, after))
 
 
-def _affected(cell: Cell, each: _Touched) -> Affected:
+def _affected(cell: Cell, each: _Touched, possible: bool) -> Affected:
     people = sorted(each.gaining | each.losing)
-    return Affected(*cell, len(people), len(each.gaining), len(each.losing), len(each.domains), tuple(people[:NAMED]))
+    return Affected(*cell, len(people), len(each.gaining), len(each.losing), len(each.domains), tuple(people[:NAMED]), possible)
 
 
 class _Reader:

@@ -147,10 +147,13 @@ class Search:
         for cell in self._cells.values():
             for place, line in enumerate(cell.lines):
                 for name in line.conditions:
+                    shorter = _without(cell.lines[place], name)
+                    if any(set(shorter.conditions) == set(each.conditions) for each in cell.lines):
+                        continue  # two equal lines do not load: one of them is found when the others have been followed
                     found = kind(cell, cell.lines[place], name)
                     if found:
                         yield found
-                        cell.lines[place] = _without(cell.lines[place], name)
+                        cell.lines[place] = shorter
 
     def _true(self, cell: _Cell, line: Line, name: str) -> Redundant | None:
         open_ = self._but_not(cell.asked, cell.denied_now)
