@@ -94,7 +94,7 @@ class Acting:
     # -- people --------------------------------------------------------------------------------------------------------
 
     def grant(self, user: str, role: str, *, on: str | Domain | None = None, until: Moment = None) -> Revision:
-        """Give an organization role, or with `on="project:ID"` a role that replaces it there, perhaps until an instant."""
+        """Give an organization role, or with `on="project:ID"` a project role, which replaces it there, perhaps until an instant."""
         name, given = parse_id(user, "user"), parse_role(role)
         if on is None:
             if until is not None:
@@ -103,22 +103,22 @@ class Acting:
                 if call.authority:
                     people.grant(call.authority, name, given)
             return call.revision
-        project, end = _project(on), _until(until)
-        with self._call("grant", name, given, on, end) as call:
+        where, end = _project(on), _until(until)
+        with self._call("grant", name, given, where, end) as call:
             if call.authority:
-                people.grant_in_project(call.authority, name, given, project, end)
+                people.grant_in_project(call.authority, name, given, where.id, end)
         return call.revision
 
     def revoke(self, user: str, *, on: str | Domain) -> Revision:
         """Take a project role away."""
-        name, project = parse_id(user, "user"), _project(on)
-        with self._call("revoke", name, on) as call:
+        name, where = parse_id(user, "user"), _project(on)
+        with self._call("revoke", name, where) as call:
             if call.authority:
-                people.revoke(call.authority, name, project)
+                people.revoke(call.authority, name, where.id)
         return call.revision
 
     def invite(self, user: str, role: str | None = None) -> Revision:
-        """Bring somebody in: active at once with a role, `invited` without one."""
+        """Make somebody a member: active at once with a role, `invited` without one."""
         name, given = parse_id(user, "user"), None if role is None else parse_role(role)
         with self._call("invite", name, given) as call:
             if call.authority:
@@ -126,7 +126,7 @@ class Acting:
         return call.revision
 
     def deactivate(self, user: str) -> Revision:
-        """Take everything away and keep what they had."""
+        """Deactivate a member, who may do nothing then; memberships, roles, pauses and assignments are kept."""
         name = parse_id(user, "user")
         with self._call("deactivate", name) as call:
             if call.authority:
@@ -134,7 +134,7 @@ class Acting:
         return call.revision
 
     def activate(self, user: str) -> Revision:
-        """Give a deactivated member back what they had; judged like granting their role."""
+        """Make a deactivated member active again; takes what granting their role takes."""
         name = parse_id(user, "user")
         with self._call("activate", name) as call:
             if call.authority:
@@ -160,31 +160,31 @@ class Acting:
         return call.revision
 
     def pause(self, user: str, domain: str | Domain, *, until: Moment = None) -> Revision:
-        """Stop an annotator or reviewer in one project."""
-        name, project, end = parse_id(user, "user"), _project(domain), _until(until)
-        with self._call("pause", name, domain, end) as call:
+        """Pause an annotator or reviewer in one project, where they may do nothing then."""
+        name, where, end = parse_id(user, "user"), _project(domain), _until(until)
+        with self._call("pause", name, where, end) as call:
             if call.authority:
-                members.pause(call.authority, name, project, end)
+                members.pause(call.authority, name, where.id, end)
         return call.revision
 
     def unpause(self, user: str, domain: str | Domain) -> Revision:
         """Lift a pause that was made by hand."""
-        name, project = parse_id(user, "user"), _project(domain)
-        with self._call("unpause", name, domain) as call:
+        name, where = parse_id(user, "user"), _project(domain)
+        with self._call("unpause", name, where) as call:
             if call.authority:
-                members.unpause(call.authority, name, project)
+                members.unpause(call.authority, name, where.id)
         return call.revision
 
     def assign_annotator(self, user: str, *, task: str, project: str) -> Revision:
-        """Give a task to a member of the project, to annotate."""
+        """Assign a task to a member of the project, to annotate."""
         return self._assign(user, "annotator", task, project)
 
     def assign_reviewer(self, user: str, *, task: str, project: str) -> Revision:
-        """Give a task to a member of the project, to review."""
+        """Assign a task to a member of the project, to review."""
         return self._assign(user, "reviewer", task, project)
 
     def unassign(self, user: str, *, task: str, project: str) -> Revision:
-        """Take a task away from a member, whatever they had it as."""
+        """Take back every assignment of a task to a member."""
         name, what, where = parse_id(user, "user"), parse_id(task, "task"), parse_id(project, "project")
         with self._call("unassign", name, what, where) as call:
             if call.authority:
@@ -194,7 +194,7 @@ class Acting:
     # -- workspaces, projects, settings --------------------------------------------------------------------------------
 
     def create_workspace(self, workspace: str, *, personal: bool = False) -> Revision:
-        """Make a workspace, or with `personal` the actor's own sandbox."""
+        """Make a workspace, with `personal` the actor's own."""
         name = parse_id(workspace, "workspace")
         parse_switch(personal, "personal")
         with self._call("create_workspace", name, "personal" if personal else None) as call:
@@ -227,7 +227,7 @@ class Acting:
         return call.revision
 
     def delete_project(self, project: str) -> Revision:
-        """Delete a project with everything that belongs to it."""
+        """Delete a project with everything in it."""
         name = parse_id(project, "project")
         with self._call("delete_project", name) as call:
             if call.authority:
@@ -314,17 +314,17 @@ def transfer_ownership(store: OpenStore, organization: str, *, to: str, ticket: 
         snapshot = Snapshot(work.connection, organization, store.decider.policy.reads)
         record = snapshot.organization()
         assert record is not None, "the unit of work has locked it"
-        people.transfer_ownership(work, snapshot.member(to), record.owner, to)
+        people.transfer_ownership(work, snapshot.member(to), to=to, owner=record.owner)
     store.wrote(organization, work.revision)
     return Revision(work.revision, work.facts)
 
 
-def _project(domain: str | Domain) -> str:
-    """The id of a project's address; raises UnknownName for any other domain."""
+def _project(domain: str | Domain) -> Domain:
+    """A domain that is a project; raises UnknownName for any other."""
     where = parse_domain(domain)
     if where.kind is not Kind.PROJECT:
-        raise UnknownName(f"{where} is no project: project roles and pauses are project:ID")
-    return where.id
+        raise UnknownName(f"{where} is not a project: write project:ID, where project roles and pauses are")
+    return where
 
 
 def _until(until: Moment) -> Until:

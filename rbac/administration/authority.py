@@ -77,7 +77,7 @@ class Authority:
 
     # -- what the actor may do -----------------------------------------------------------------------------------------
 
-    def rank(self) -> Role:
+    def actor_role(self) -> Role:
         """The actor's organization role; refused unless they are an active member."""
         actor = self._view.member(self.actor)
         if actor is None:
@@ -111,12 +111,12 @@ class Authority:
             about = f" {target}" if target else ""
             raise Refused(f"{self.actor} may not {permission}{about} in {domain}: {reason}")
 
-    def over(self, user: str, *, giving: Role | None = None) -> MemberRecord | None:
-        """The rules of who may change whom, before a role or state of `user` changes; None when they are not there yet."""
+    def require_over(self, user: str, *, giving: Role | None = None) -> MemberRecord | None:
+        """Refuse unless the actor may change the role or state of `user`; returns the member, None when there is none yet."""
         if user == self.actor:
             raise Refused("nobody changes their own role or state")
         member = self._view.member(user)
-        organization, mine = self.organization(), self.rank()
+        organization, mine = self.organization(), self.actor_role()
         theirs = member.role if member else None
         if giving is Role.OWNER:
             raise Refused("owner cannot be given: transfer the ownership")

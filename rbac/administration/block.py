@@ -37,7 +37,7 @@ class Block:
         self._broken = False
         self._first: Use | None = None
         if key is not None:
-            authority.rank()  # membership is judged first: what a key led to is no business of others
+            authority.actor_role()  # membership is judged first: what a key led to is no business of others
             self._first = first_use(authority.work, key)
 
     @property

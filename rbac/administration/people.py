@@ -1,4 +1,4 @@
-"""Who is a member, with which role: grant, revoke, invite, deactivate, activate, and the transfer of ownership."""
+"""Members of the organization, their roles, project roles and states, and the transfer of ownership."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from rbac.vocabulary import WORKERS, Permission, Role, State
 def grant(authority: Authority, user: str, role: Role) -> None:
     """Give a member an organization role; a deactivated or invited one becomes active."""
     authority.require(Permission.MEMBER_ROLE_ASSIGN)
-    authority.over(user, giving=role)
-    _become(authority, authority.member(user), role, State.ACTIVE)
+    authority.require_over(user, giving=role)
+    _set_role(authority, authority.member(user), role, State.ACTIVE)
 
 
 def activate(authority: Authority, user: str) -> None:
-    """Make a deactivated member active again, with the role they had: judged like granting it."""
+    """Make a deactivated member active again, with the role they had; takes what granting it takes."""
     member = authority.member(user)
     if member.role is None:
         raise Refused(f"{user} has no role yet: grant one, that makes them active")
     authority.require(Permission.MEMBER_ROLE_ASSIGN)
-    authority.over(user, giving=member.role)
-    _become(authority, member, member.role, State.ACTIVE)
+    authority.require_over(user, giving=member.role)
+    _set_role(authority, member, member.role, State.ACTIVE)
 
 
 def deactivate(authority: Authority, user: str) -> None:
-    """Take everything away from a member and keep what they had, for the day they come back."""
+    """Deactivate a member; what they have is kept, without effect."""
     authority.require(Permission.MEMBER_ROLE_ASSIGN, roles_managed_elsewhere=False)
-    authority.over(user)
+    authority.require_over(user)
     member = authority.member(user)
-    _become(authority, member, member.role, State.DEACTIVATED)
+    _set_role(authority, member, member.role, State.DEACTIVATED)
 
 
 def invite(authority: Authority, user: str, role: Role | None) -> None:
-    """Bring somebody in: active at once with a role, `invited` without one. Whoever is there already is refused."""
+    """Make somebody a member: active at once with a role, `invited` without one. Refused for whoever is one already."""
     authority.require(Permission.USER_INVITE)
     if role is not None:
         authority.require(Permission.MEMBER_ROLE_ASSIGN)
-    present = authority.over(user, giving=role)
+    present = authority.require_over(user, giving=role)
     if present is not None:
         raise Refused(f"{user} is {present.state} in {authority.work.organization} already")
     state = State.INVITED if role is None else State.ACTIVE
@@ -53,49 +53,50 @@ def grant_in_project(authority: Authority, user: str, role: Role, project: str, 
     authority.require_future(until)
     if role not in WORKERS:
         raise Refused(f"{role} cannot be a project role: it is annotator or reviewer")
-    place = _project_to_manage(authority, user, project)
+    record = _project_to_manage(authority, user, project)
     member = authority.active(user)
     if member.role not in WORKERS:
         raise Refused(f"{user} is {member.role}: a project role would be without effect")
-    if not (member.in_project(project, authority.now) or member.in_workspace(place.workspace, authority.now)):
-        raise Refused(f"{user} is no member of {place.domain}: add them first")
+    if not (member.in_project(project, authority.now) or member.in_workspace(record.workspace, authority.now)):
+        raise Refused(f"{user} is no member of {record.domain}: add them first")
     before = member.project_roles.get(project)
-    write(authority.work, "project_role", user=user, domain=str(place.domain), before=_given(before), after=_given((role, until)))
+    write(authority.work, "project_role", user=user, domain=str(record.domain), before=_value(before), after=_value((role, until)))
 
 
 def revoke(authority: Authority, user: str, project: str) -> None:
     """Take a project role away: the organization role is in force again."""
-    place = _project_to_manage(authority, user, project)
+    record = _project_to_manage(authority, user, project)
     before = authority.member(user).project_roles.get(project)
     if before is not None and in_force(before[1], authority.now):
-        write(authority.work, "project_role", user=user, domain=str(place.domain), before=_given(before))
+        write(authority.work, "project_role", user=user, domain=str(record.domain), before=_value(before))
 
 
-def transfer_ownership(work: Work, to: MemberRecord | None, owner: str, name: str) -> None:
-    """Make `to` the Owner, in one UPDATE; the old Owner's own row says administrator already."""
-    if to is None or not to.active:
-        raise Refused(f"{name} is {to.state if to else 'no member'} in {work.organization}: only an active member can become Owner")
-    if to.user == owner:
+def transfer_ownership(work: Work, member: MemberRecord | None, *, to: str, owner: str) -> None:
+    """Make `to`, whose record is `member`, the Owner instead of `owner`; the row of every Owner says administrator."""
+    if member is None or not member.active:
+        state = member.state if member else "no member"
+        raise Refused(f"{to} is {state} in {work.organization}: only an active member can become Owner")
+    if to == owner:
         return
-    if to.role is not Role.ADMINISTRATOR:
+    if member.role is not Role.ADMINISTRATOR:
         after = member_value(Role.ADMINISTRATOR, State.ACTIVE)
-        write(work, "member", user=to.user, before=member_value(to.role, to.state), after=after)
-    write(work, "owner", before={"user": owner}, after={"user": to.user})
+        write(work, "member", user=to, before=member_value(member.role, member.state), after=after)
+    write(work, "owner", before={"user": owner}, after={"user": to})
 
 
 def _project_to_manage(authority: Authority, user: str, project: str) -> ProjectRecord:
-    place = authority.project(project)
-    authority.require(Permission.PROJECT_MEMBER_MANAGE, place.domain)
-    authority.over(user)
+    record = authority.project(project)
+    authority.require(Permission.PROJECT_MEMBER_MANAGE, record.domain)
+    authority.require_over(user)
     if not authority.organization().manual_role_management:
         raise Refused("roles are managed by an identity provider: manual_role_management is off")
-    return place
+    return record
 
 
-def _become(authority: Authority, member: MemberRecord, role: Role | None, state: State) -> None:
+def _set_role(authority: Authority, member: MemberRecord, role: Role | None, state: State) -> None:
     before = member_value(member.role, member.state)
     write(authority.work, "member", user=member.user, before=before, after=member_value(role, state))
 
 
-def _given(row: tuple[Role | None, Until] | None) -> Value | None:
-    return None if row is None else project_role_value(*row)
+def _value(given: tuple[Role | None, Until] | None) -> Value | None:
+    return None if given is None else project_role_value(*given)

@@ -43,46 +43,41 @@ def create_project(authority: Authority, project: str, *, workspace: str) -> Non
 
 
 def move_project(authority: Authority, project: str, *, workspace: str) -> None:
-    """Move a project; into a personal workspace only its user moves one, their own, and it loses publication and members."""
-    place, target = authority.project(project), authority.workspace(workspace)
-    authority.require(Permission.PROJECT_UPDATE, place.domain)
+    """Move a project to another workspace.
+
+    Into a personal workspace only its user moves a project, and only one they created; it is unpublished and loses its direct
+    members.
+    """
+    record, target = authority.project(project), authority.workspace(workspace)
+    authority.require(Permission.PROJECT_UPDATE, record.domain)
     authority.require(Permission.PROJECT_CREATE, target.domain)
     if target.personal:
-        if place.created_by != authority.actor:
-            raise Refused(f"{place.domain} was not created by {authority.actor}: only one's own project moves into a personal workspace")
-        authority.require(Permission.PROJECT_DELETE, place.domain)
-        if place.workspace != workspace:
-            _erase(authority.work, place.domain, "membership")
-    moved = replace(place, workspace=workspace, personal=target.personal, published=place.published and not target.personal)
-    _rewrite(authority, place, moved)
+        if record.created_by != authority.actor:
+            raise Refused(f"{record.domain} was not created by {authority.actor}: only one's own project moves into a personal workspace")
+        authority.require(Permission.PROJECT_DELETE, record.domain)
+        if record.workspace != workspace:
+            _erase(authority.work, record.domain, "membership")
+    moved = replace(record, workspace=workspace, personal=target.personal, published=record.published and not target.personal)
+    write(authority.work, "project", domain=str(record.domain), before=project_value(record), after=project_value(moved))
 
 
 def delete_project(authority: Authority, project: str) -> None:
-    """Delete a project and everything that belongs to it; a later project of that id inherits nothing."""
-    place = authority.project(project)
-    authority.require(Permission.PROJECT_DELETE, place.domain)
-    erase_project(authority.work, place)
+    """Delete a project and everything in it; a later project of that id inherits nothing."""
+    record = authority.project(project)
+    authority.require(Permission.PROJECT_DELETE, record.domain)
+    _erase(authority.work, record.domain)
+    write(authority.work, "project", domain=str(record.domain), before=project_value(record))
 
 
 def delete_workspace(authority: Authority, workspace: str) -> None:
     """Delete an empty workspace and its memberships."""
-    place = authority.workspace(workspace)
-    authority.require(Permission.WORKSPACE_DELETE, place.domain)
-    _erase(authority.work, place.domain)
-    write(authority.work, "workspace", domain=str(place.domain), before=workspace_value(place))
-
-
-def erase_project(work: Work, place: ProjectRecord) -> None:
-    """Every fact of a project, each of them in the audit."""
-    _erase(work, place.domain)
-    write(work, "project", domain=str(place.domain), before=project_value(place))
-
-
-def _rewrite(authority: Authority, before: ProjectRecord, after: ProjectRecord) -> None:
-    write(authority.work, "project", domain=str(before.domain), before=project_value(before), after=project_value(after))
+    record = authority.workspace(workspace)
+    authority.require(Permission.WORKSPACE_DELETE, record.domain)
+    _erase(authority.work, record.domain)
+    write(authority.work, "workspace", domain=str(record.domain), before=workspace_value(record))
 
 
 def _erase(work: Work, domain: Domain, *kinds: str) -> None:
-    """Every fact that ends with a domain, or those of these kinds."""
+    """Delete every fact that ends with a domain, or those of these kinds."""
     for fact in list(dependants(work.connection, work.organization, domain, *kinds)):
         write(work, fact.kind, user=fact.user, domain=fact.domain, before=fact.value)

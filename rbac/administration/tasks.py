@@ -1,4 +1,4 @@
-"""Tasks: to whom they are assigned, and what the application records of them: which there are and who has worked on which."""
+"""Tasks: assignments by a member, and the application's facts: which tasks exist and who has worked on them."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
 from rbac.vocabulary import Domain, Kind, Permission, State
 
-ASSIGNING = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
-"""Which permission assigns, and takes away, which kind of assignment."""
+_PERMISSIONS = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
+"""The permission that each kind of assignment takes, made or taken back."""
 
 
 def assign(authority: Authority, user: str, kind: str, *, task: str, project: str) -> None:
-    """Give a task to a member of the project as `annotator` or `reviewer`."""
+    """Assign a task to a member of the project as `annotator` or `reviewer`."""
     authority.member(user)
-    authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
+    authority.require(_PERMISSIONS[kind], Domain(Kind.PROJECT, project), target=user, task=task)
     if kind not in _assigned(authority, user, task, project):
         write(authority.work, "assignment", user=user, domain=f"project:{project}", after={"task": task, "as": kind})
 
 
 def unassign(authority: Authority, user: str, *, task: str, project: str) -> None:
-    """Take a task away from a member, whatever they had it as; judged like giving it."""
+    """Take back every assignment of a task to a member; takes what making it takes."""
     authority.member(user)
     kinds = _assigned(authority, user, task, project)
     for kind in kinds or ("annotator",):
-        authority.require(ASSIGNING[kind], Domain(Kind.PROJECT, project), target=user, task=task)
+        authority.require(_PERMISSIONS[kind], Domain(Kind.PROJECT, project), target=user, task=task)
     for kind in kinds:
         write(authority.work, "assignment", user=user, domain=f"project:{project}", before={"task": task, "as": kind})
 
 
 def record(work: Work, project: str, *, tasks: Sequence[str], removed: Sequence[str], worked_on: Mapping[str, Sequence[str]]) -> None:
-    """Write one batch; refused whole when a project, task or user it names is not there."""
+    """Write one batch of the application's facts; refused whole when it names a project, task or user that does not exist."""
     c = t.project.c
     if work.connection.execute(select(c.id).where(c.organization == work.organization, c.id == project)).first() is None:
         raise Refused(f"there is no project {project} in {work.organization}")
     domain = f"project:{project}"
     for task in tasks:
-        if not _there(work, project, task):
+        if not _exists(work, project, task):
             write(work, "task", domain=domain, after={"task": task})
     for task, users in worked_on.items():
-        if not _there(work, project, task):
+        if not _exists(work, project, task):
             raise Refused(f"there is no task {task} in {domain}")
         for user in dict.fromkeys(users):
-            _work(work, project, task, user)
+            _record_work(work, project, task, user)
     for task in removed:
-        if _there(work, project, task):
-            _remove(work, project, task)
+        if _exists(work, project, task):
+            _remove_task(work, project, task)
 
 
-def _there(work: Work, project: str, task: str) -> bool:
+def _exists(work: Work, project: str, task: str) -> bool:
     c = t.task.c
     where = (c.organization == work.organization, c.project == project, c.id == task)
     return work.connection.execute(select(c.id).where(*where)).first() is not None
 
 
-def _work(work: Work, project: str, task: str, user: str) -> None:
+def _record_work(work: Work, project: str, task: str, user: str) -> None:
     m, c = t.member.c, t.worked_on.c
     state = work.connection.execute(select(m.state).where(m.organization == work.organization, m.user == user)).scalar()
     if state is None or state == State.INVITED:
@@ -70,7 +70,7 @@ def _work(work: Work, project: str, task: str, user: str) -> None:
         write(work, "worked_on", user=user, domain=f"project:{project}", after={"task": task})
 
 
-def _remove(work: Work, project: str, task: str) -> None:
+def _remove_task(work: Work, project: str, task: str) -> None:
     domain = f"project:{project}"
     for table, name in ((t.worked_on, "worked_on"), (t.assignment, "assignment")):
         where = (table.c.organization == work.organization, table.c.project == project, table.c.task == task)

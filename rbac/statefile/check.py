@@ -153,7 +153,10 @@ class _Checker:
             self._wrong("an end before 1970 cannot be kept: what has ended is left out", path)
 
     def _id(self, text: str, what: str, path: str) -> None:
-        self._parsed(lambda each: parse_id(each, what), text, path)
+        try:
+            parse_id(text, what)
+        except UnknownName as error:
+            self._wrong(str(error), path)
 
     def _new_id(self, name: str, what: str, seen: set[str], path: str) -> None:
         self._id(name, what, f"{path}.id")

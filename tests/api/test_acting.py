@@ -210,7 +210,7 @@ def test_two_transfers_at_once_leave_one_owner_and_every_change_is_in_the_audit(
         ("max", lambda a: a.add("zoe", "workspace:w1"), "zoe is no member"),
         ("max", lambda a: a.add("andy", "workspace:w2"), "max may not workspace_member:manage"),
         ("max", lambda a: a.add("andy", "workspace:nowhere"), "there is no workspace nowhere"),
-        ("max", lambda a: a.add("andy", "organization"), "come by invite"),
+        ("max", lambda a: a.add("andy", "organization"), "are invited and deactivated, not added"),
         ("max", lambda a: a.remove("andy", "project:p1"), "andy is in project:p1 through workspace:w1"),
         ("max", lambda a: a.remove("ada", "project:p1"), "ada is administrator and needs no membership"),
         ("max", lambda a: a.pause("mia", "project:p1"), "max may not project_member:pause mia"),

@@ -134,7 +134,7 @@ SEEDS = (
     Seed(
         "a key answers whoever has left",
         "rbac/administration/block.py",
-        "            authority.rank()  #",
+        "            authority.actor_role()  #",
         "            pass  #",
         "tests/api/test_keys.py::test_a_known_key_answers_no_one_who_is_not_an_active_member",
     ),
