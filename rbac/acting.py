@@ -227,7 +227,7 @@ class Acting:
         return call.revision
 
     def delete_project(self, project: str) -> Revision:
-        """Delete a project with everything in it."""
+        """Delete a project with everything that belongs to it."""
         name = parse_id(project, "project")
         with self._call("delete_project", name) as call:
             if call.authority:

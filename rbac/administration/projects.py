@@ -62,7 +62,7 @@ def move_project(authority: Authority, project: str, *, workspace: str) -> None:
 
 
 def delete_project(authority: Authority, project: str) -> None:
-    """Delete a project and everything in it; a later project of that id inherits nothing."""
+    """Delete a project and everything that belongs to it; a later project of that id inherits nothing."""
     record = authority.project(project)
     authority.require(Permission.PROJECT_DELETE, record.domain)
     _erase(authority.work, record.domain)
