@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -96,7 +95,7 @@ def convert(data: Any, shape: type[_Shape]) -> _Shape:
         path = path.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
         raise DocumentError(plain(message[:1].lower() + message[1:]), path=plain(path)) from None
     except UnicodeEncodeError as error:
-        raise DocumentError(_half(error.object)) from None
+        raise _half(error.object) from None
     except RecursionError:
         raise DocumentError("nested too deeply") from None
 
@@ -107,17 +106,13 @@ def convert(data: Any, shape: type[_Shape]) -> _Shape:
 def parse_json(text: str) -> Any:
     """What a JSON text says; raises DocumentError."""
     try:
-        found = json.loads(text, object_pairs_hook=unique_keys, parse_int=_json_integer, parse_float=_json_float, parse_constant=_no_number)
+        found = json.loads(text, object_pairs_hook=unique_keys, parse_int=_integer, parse_float=_float, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         message = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         raise DocumentError(message, line=error.lineno, column=error.colno) from None
     except RecursionError:
         raise DocumentError("nested too deeply") from None
-    if "\\u" in text:  # the one way in which a text that was UTF-8 has half a character
-        for part in _texts(found):
-            if _HALF.search(part):
-                raise DocumentError(_half(part))
-    return found
+    return _of_whole_characters(found, text)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -132,29 +127,8 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _json_integer(text: str) -> int:
-    return int(_short(text))
-
-
-def _json_float(text: str) -> float:
-    return _finite(float(_short(text)))
-
-
 def _no_number(text: str) -> NoReturn:
     raise DocumentError(f"{text} is not a number")
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a value, keys included."""
-    left = [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, dict):
-            left += (*part, *part.values())
-        elif isinstance(part, list):
-            left += part
 
 
 # -- YAML ------------------------------------------------------------------------------------------------------------------
@@ -168,7 +142,7 @@ def parse_yaml(text: str, *, lines: dict[_Path, int] | None = None) -> Any:
     if directive:  # of each, libyaml compares all before it
         raise DocumentError("%TAG is not supported: write plain values", line=text.count("\n", 0, directive.start()) + 1, column=1)
     try:
-        return _Document(text, lines).read()
+        return _of_whole_characters(_Document(text, lines).read(), text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -215,18 +189,20 @@ class _Document:
             self._parser.dispose()
 
     def _next(self) -> Any:
-        return self._parser.get_event()
+        event = self._parser.get_event()
+        if isinstance(event, self._yaml.AliasEvent):
+            _refuse(event, "an alias: write out what it repeats")
+        return event
 
     def _value(self, event: Any, path: _Path, depth: int) -> Any:
         if self._lines is not None:
             self._lines.setdefault(path, event.start_mark.line + 1)
         if isinstance(event, self._yaml.ScalarEvent):
             return self._scalar(event, self._tag(event))
-        if isinstance(event, self._yaml.AliasEvent):
-            _refuse(event, "an alias: write out what it repeats")
         if depth == DEEPEST:
             _refuse(event, f"nested more than {DEEPEST} deep")
-        return self._sequence(event, path, depth) if isinstance(event, self._yaml.SequenceStartEvent) else self._mapping(event, path, depth)
+        read = self._sequence if isinstance(event, self._yaml.SequenceStartEvent) else self._mapping
+        return read(event, path, depth)
 
     def _sequence(self, start: Any, path: _Path, depth: int) -> list[Any]:
         self._is_plain(start, "seq")
@@ -251,8 +227,6 @@ class _Document:
         return found
 
     def _key(self, event: Any) -> Any:
-        if isinstance(event, self._yaml.AliasEvent):
-            _refuse(event, "an alias: write out what it repeats")
         if not isinstance(event, self._yaml.ScalarEvent):
             _refuse(event, "a key that is a list or a mapping")
         tag = self._tag(event)
@@ -269,7 +243,7 @@ class _Document:
     def _scalar(self, event: Any, tag: str) -> Any:
         text: str = event.value
         if tag in ("str", "value"):
-            return text if text.isascii() else _whole(event)
+            return text
         if tag not in ("null", "bool", "int", "float", "timestamp"):
             _refuse(event, f"the tag {plain(event.tag or tag, _SHOWN)} is not supported: write plain values")
         try:
@@ -292,13 +266,6 @@ class _Document:
             _refuse(start, f"the tag {plain(start.tag, _SHOWN)} is not supported: write plain values")
 
 
-def _whole(event: Any) -> str:
-    text: str = event.value
-    if _HALF.search(text):  # where there is no libyaml, which refuses it
-        _refuse(event, _half(text))
-    return text
-
-
 def _refuse(event: Any, message: str) -> NoReturn:
     mark = event.start_mark
     raise DocumentError(message, line=mark.line + 1, column=mark.column + 1)
@@ -307,10 +274,30 @@ def _refuse(event: Any, message: str) -> NoReturn:
 # -- what both refuse ------------------------------------------------------------------------------------------------------
 
 
+def _of_whole_characters(value: Any, text: str) -> Any:
+    """The value; raises DocumentError for half a character, which only an escape can bring into a text that was UTF-8."""
+    left = [value] if "\\" in text else []
+    while left:
+        part = left.pop()
+        if isinstance(part, str) and _HALF.search(part):
+            raise _half(part)
+        if isinstance(part, dict | list):
+            left += (*part, *part.values()) if isinstance(part, dict) else part
+    return value
+
+
 def _short(text: str) -> str:
     if len(text) > DIGITS:
         raise DocumentError("a number has too many digits")
     return text
+
+
+def _integer(text: str) -> int:
+    return int(_short(text))
+
+
+def _float(text: str) -> float:
+    return _finite(float(_short(text)))
 
 
 def _finite(number: float) -> float:
@@ -323,5 +310,5 @@ def _duplicate(name: str) -> str:
     return f"duplicate key {plain(repr(name), _SHOWN)}"
 
 
-def _half(text: str) -> str:
-    return f"half a character in {plain(text, _SHOWN)}"
+def _half(text: str) -> DocumentError:
+    return DocumentError(f"half a character in {plain(text, _SHOWN)}")

@@ -180,7 +180,7 @@ def test_request_lines_and_a_question_on_the_command_line_do_not_mix(rbac: Rbac)
 # -- explain ---------------------------------------------------------------------------------------------------------------
 
 
-def test_explain_shows_every_line_that_was_looked_at_with_each_conditions_value(rbac: Rbac) -> None:
+def test_explain_shows_every_line_with_the_value_of_each_condition(rbac: Rbac) -> None:
     answer = rbac("explain andy bulk_labeling:perform project:p1")
 
     assert answer.exit_code == 1

@@ -1,7 +1,7 @@
 """A run over many inputs of one kind: each made by a generator of its own, judged, counted; what is wrong is kept.
 
-RBAC_FUZZ_INPUTS says how many inputs there are in all (4,000 unless set), RBAC_FUZZ_SEED where to start. Its one rule: a run
-that accepts nothing or refuses nothing has not looked, and fails.
+RBAC_FUZZ_INPUTS says how many inputs there are in all (4,000 unless set), RBAC_FUZZ_SEED where to start. A run that accepts
+nothing or refuses nothing has tested nothing, and fails.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def inputs(kind: str) -> int:
 
 
 def share(kind: str, part: float, *, least: int = 8) -> float:
-    """The part of the inputs that is looked at longer, so much that a small run has `least` of them."""
+    """The part of the inputs that is examined longer, so much that a small run has `least` of them."""
     return max(part, least / inputs(kind))
 
 

@@ -127,7 +127,7 @@ def bytes_of(rng: Random, data: bytes, most: int = 3) -> bytes:
 
 
 def gather(pools: dict[str, list[Any]], tree: Any, key: str = "") -> dict[str, list[Any]]:
-    """Every value of a tree under the key it stands under: what is plausible there."""
+    """Every value of a tree by its key: what is plausible there."""
     pools.setdefault(key, []).append(tree)
     for name, value in tree.items() if isinstance(tree, Mapping) else ((key, each) for each in tree) if isinstance(tree, list) else ():
         pools.setdefault("key of " + key, []).append(name)
@@ -150,7 +150,7 @@ def tree_of(rng: Random, tree: Any, pools: dict[str, list[Any]], *, nasty: float
 
 
 def _change(rng: Random, part: Any, chosen: Any, name: str, key: str, pools: dict[str, list[Any]], nasty: float) -> None:
-    """Change what stands at `chosen` in a mapping or list."""
+    """Change the value at `chosen` in a mapping or list."""
     new = copied(rng.choice(NASTY_VALUES if rng.random() < nasty else pools.get(name) or [None]))
     dice = rng.random()
     if dice < 0.55:

@@ -1,4 +1,4 @@
-"""Any command line over any files: a documented exit code, no traceback, JSON where it was asked for, a store that stays whole."""
+"""Any command line over any files: a documented exit code, no traceback, JSON where it was asked for, a store that verifies."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def furnish(here: Path) -> None:
 
 
 def spoil(here: Path, rng: random.Random) -> None:
-    """Every broken file of the folder, broken anew."""
+    """Every broken file of the folder, broken in another way."""
     made: dict[str, Callable[[], bytes]] = {
         "broken.csv": lambda: test_policies.make(rng),
         "broken.conf": lambda: test_models.make(rng),
@@ -72,7 +72,7 @@ def spoil(here: Path, rng: random.Random) -> None:
 
 
 class Shell:
-    """Runs command lines in a folder that is made anew every now and then; lives for a run."""
+    """Runs command lines in a folder that is replaced from time to time; lives for a run."""
 
     def __init__(self, template: Path, here: Path) -> None:
         self.template, self.here = template, here
@@ -109,9 +109,9 @@ class Shell:
             _parses(answer.stdout)
 
     def renew(self, done: campaign.Run) -> None:
-        """See that the store is whole, and begin with a new folder."""
+        """Verify the store, and begin with a new folder."""
         if self.number:
-            self.whole()
+            self.verify()
             done.more["stores verified"] += 1
         os.chdir(self.template)
         shutil.rmtree(self.here / str(self.number - 1), ignore_errors=True)
@@ -119,7 +119,7 @@ class Shell:
         os.chdir(self.here / str(self.number))
         self.number, self.left, self.standing = self.number + 1, BATCH, _standing()
 
-    def whole(self) -> None:
+    def verify(self) -> None:
         """Every chain replays to the tables, and every organization has one Owner, who is an active member."""
         with rbac.connect("sqlite:///rbac.db") as store:
             assert list(store.problems()) == []
@@ -173,7 +173,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 def test_any_command_line_ends_in_a_documented_way_and_leaves_the_store_whole(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     done = campaign.run("command lines", argv.make, shell.judge)
-    shell.whole()
+    shell.verify()
 
     campaign.conclude(done, capsys, accepted=0.1, refused=0.3)
     assert {f"exit {code}" for code in (range(5) if done.inputs >= 1000 else (0, 2, 3))} <= done.more.keys()

@@ -72,7 +72,7 @@ def judge(data: bytes, done: campaign.Run, rng: random.Random) -> bool:
         assert str(error).count("\n") == len(error.problems) - 1, "one line a problem"
         return False
     rules = [[field.strip() for field in line.split(",")] for line in data.decode().split("\n") if line.strip()[:1] not in ("", "#")]
-    assert [["p", *line.tokens] for line in policy.lines] == [[*rule[:5], _tidy(rule[5]), rule[6]] for rule in rules], "what stands there"
+    assert [["p", *line.tokens] for line in policy.lines] == [[*rule[:5], _tidy(rule[5]), rule[6]] for rule in rules], "what the file says"
     if rng.random() < DECIDED:
         done.more["decided"] += 1
         _stays_closed(policy, rules)

@@ -54,7 +54,7 @@ def make(rng: random.Random) -> tuple[bytes, bool]:
 
 
 def _typed_bomb(rng: random.Random) -> bytes:
-    """A small file whose every level has the right shape and stands there many times."""
+    """A small file whose every level has the right shape and is repeated many times."""
     wide = rng.choice((2, 20, 60))
     tasks = ", ".join(f"t{number}: &t {{annotators: []}}" if not number else f"t{number}: *t" for number in range(wide))
     projects = ", ".join([f"&p {{id: p, tasks: {{{tasks}}}}}", *["*p"] * wide])
@@ -63,7 +63,7 @@ def _typed_bomb(rng: random.Random) -> bytes:
 
 
 class Stores:
-    """A store with one organization that no import may touch; made anew after an import that came in. Lives for a run."""
+    """A store with one organization that no import may touch; replaced after an import that came in. Lives for a run."""
 
     def __init__(self, folder: Path) -> None:
         self.file = {False: folder / "fuzz.yaml", True: folder / "fuzz.json"}
