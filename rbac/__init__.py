@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rbac.statefile.importing import Imported
     from rbac.statefile.shape import StateFile
     from rbac.store import Store, connect
-    from rbac.vocabulary import Change, Decision, Domain, Kind, Permission, Request, Revision, Role, State, Via
+    from rbac.vocabulary import ChangedFact, Decision, Domain, Kind, Permission, Request, Revision, Role, State, Via
 
 __version__ = "0.1.0"
 
@@ -49,7 +49,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "rbac.statefile.shape": ("StateFile",),
     "rbac.store": ("Store", "connect"),
     "rbac.vocabulary": (
-        *("Change", "Decision", "Domain", "Kind", "Permission"),
+        *("ChangedFact", "Decision", "Domain", "Kind", "Permission"),
         *("Request", "Revision", "Role", "State", "Via"),
     ),
 }
@@ -59,7 +59,7 @@ _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Acting",
-    "Change",
+    "ChangedFact",
     "Conflict",
     "Decision",
     "Denied",

@@ -296,7 +296,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedFact:
     """One changed fact: what it is (`kind`), whose (`user`), where (`domain`), before and after; None for "is not there".
 
     As text `+ member zoe: role annotator, state active`: added, `-` removed, `~` altered.
@@ -328,9 +328,9 @@ class Revision(int):
     as the number it is; arithmetic gives a plain int.
     """
 
-    facts: tuple[Change, ...]
+    facts: tuple[ChangedFact, ...]
 
-    def __new__(cls, number: int, facts: Iterable[Change] = ()) -> Self:
+    def __new__(cls, number: int, facts: Iterable[ChangedFact] = ()) -> Self:
         made = super().__new__(cls, number)
         made.facts = tuple(facts)
         return made
@@ -340,5 +340,5 @@ class Revision(int):
         """Whether the call wrote anything."""
         return bool(self.facts)
 
-    def __reduce__(self) -> tuple[type[Revision], tuple[int, tuple[Change, ...]]]:
+    def __reduce__(self) -> tuple[type[Revision], tuple[int, tuple[ChangedFact, ...]]]:
         return Revision, (int(self), self.facts)

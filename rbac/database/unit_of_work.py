@@ -20,7 +20,7 @@ from rbac.database.chain import GENESIS, Digest, optional
 from rbac.database.engine import changing
 from rbac.database.watch.listener import announce
 from rbac.errors import Refused
-from rbac.vocabulary import Change
+from rbac.vocabulary import ChangedFact
 
 __all__ = ["ActorKind", "Transaction", "Work", "founding", "transaction", "writing"]
 
@@ -52,7 +52,7 @@ class Work:
     ) -> None:
         self.connection, self.organization, self.revision = connection, organization, revision
         self.actor, self.actor_kind, self.operation, self.ticket, self.at = actor, actor_kind, operation, ticket, at
-        self.facts: list[Change] = []
+        self.facts: list[ChangedFact] = []
         self._head, self._digest = head, Digest()
         self._committed_unchanged = False
         self._waiting: list[dict[str, Any]] = []
@@ -76,7 +76,7 @@ class Work:
         if before == after:
             return
         if kept:
-            self.facts.append(Change(kind, user, domain, before, after))
+            self.facts.append(ChangedFact(kind, user, domain, before, after))
         row = {"organization": self.organization, "revision": self.revision + 1, "position": self.changes}
         texts = optional(before), optional(after)
         self._digest.add(kind, user, domain, *texts)

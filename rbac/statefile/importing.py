@@ -15,7 +15,7 @@ from rbac.policy.reader import Policy
 from rbac.statefile.convert import facts_from, settings_of
 from rbac.statefile.plan import plan
 from rbac.statefile.shape import OrganizationState
-from rbac.vocabulary import Change, Permission, Role
+from rbac.vocabulary import ChangedFact, Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Imported:
     organization: str
     created: bool
     facts: int
-    steps: tuple[Change, ...]
+    steps: tuple[ChangedFact, ...]
     revision: int
     warnings: tuple[str, ...] = ()
 

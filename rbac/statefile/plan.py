@@ -11,12 +11,12 @@ from rbac.database.stored_facts import DEPENDENT, ORDER, ORGANIZATION, Fact, Fac
 from rbac.errors import Refused
 from rbac.statefile.convert import facts_from, settings_of
 from rbac.statefile.shape import OrganizationState
-from rbac.vocabulary import Change
+from rbac.vocabulary import ChangedFact
 
 _SETTINGS = FactName("settings", ORGANIZATION, "", "")
 
 
-def plan(connection: Connection, state: OrganizationState, owner: str) -> tuple[Change, ...]:
+def plan(connection: Connection, state: OrganizationState, owner: str) -> tuple[ChangedFact, ...]:
     """What makes the organization what the file says, in an order that never refers to what is not there."""
     if state.owner != owner:
         raise Refused(f"the file names {state.owner} as Owner of {state.id}, who is {owner}: transfer the ownership, an import never does")
@@ -26,26 +26,26 @@ def plan(connection: Connection, state: OrganizationState, owner: str) -> tuple[
     return (*settings, *sorted(_differences(present, wanted), key=_rank))
 
 
-def _settings(present: dict[str, bool], wanted: dict[str, bool]) -> Iterator[Change]:
+def _settings(present: dict[str, bool], wanted: dict[str, bool]) -> Iterator[ChangedFact]:
     after = {name: value for name, value in wanted.items() if present[name] != value}
     if after:
-        yield Change("settings", None, ORGANIZATION, {name: present[name] for name in after}, after)
+        yield ChangedFact("settings", None, ORGANIZATION, {name: present[name] for name in after}, after)
 
 
-def _differences(present: dict[FactName, Fact], wanted: dict[FactName, Fact]) -> Iterator[Change]:
+def _differences(present: dict[FactName, Fact], wanted: dict[FactName, Fact]) -> Iterator[ChangedFact]:
     for name in present.keys() | wanted.keys():
         fact = wanted.get(name) or present[name]
         before, after = (each[name].value if name in each else None for each in (present, wanted))
         if fact.kind == "workspace" and before and after and before["personal"] != after["personal"]:
             raise Refused(f"{fact.domain} is {'' if before['personal'] else 'not '}personal and stays so: delete it and make another")
         if before != after:
-            yield Change(fact.kind, fact.user, fact.domain, before, after)
+            yield ChangedFact(fact.kind, fact.user, fact.domain, before, after)
 
 
-def _rank(change: Change) -> tuple[Any, ...]:
+def _rank(step: ChangedFact) -> tuple[Any, ...]:
     """Delete dependants first and insert them last; what they depend on is written before anything is deleted that it leaves."""
-    gone, dependent = change.after is None, change.kind in DEPENDENT
-    position = ORDER[change.kind, change.domain.partition(":")[0]]
-    step = (0 if dependent else 2) if gone else (3 if dependent else 1)
-    value = change.after or change.before or {}
-    return step, -position if gone else position, change.domain, change.user or "", sorted(map(str, value.values()))
+    gone, dependent = step.after is None, step.kind in DEPENDENT
+    position = ORDER[step.kind, step.domain.partition(":")[0]]
+    phase = (0 if dependent else 2) if gone else (3 if dependent else 1)
+    value = step.after or step.before or {}
+    return phase, -position if gone else position, step.domain, step.user or "", sorted(map(str, value.values()))

@@ -63,7 +63,7 @@ def terms() -> dict[str, str]:
     return {term.strip(): meaning for words, meaning in rows for term in words.split(",")}
 
 
-@pytest.mark.parametrize("name", ["Domain", "Decision", "Request", "Role", "Permission", "Change", "Revision", "Row", "State"])
+@pytest.mark.parametrize("name", ["Domain", "Decision", "Request", "Role", "Permission", "ChangedFact", "Revision", "Row", "State"])
 def test_the_types_of_the_vocabulary_are_terms(name: str) -> None:
     assert hasattr(vocabulary, name)
     assert name.lower() in terms()

@@ -18,9 +18,9 @@ from rbac.database.columns import comparable
 from rbac.database.tables import KINDS, audit, audit_change
 from rbac.errors import UnknownName
 from rbac.names import nearest, parse_id, quoted
-from rbac.vocabulary import Change
+from rbac.vocabulary import ChangedFact
 
-__all__ = ["Change", "Entry", "entries", "entry_at", "revisions"]
+__all__ = ["ChangedFact", "Entry", "entries", "entry_at", "revisions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Entry:
     ticket: str | None
     previous: str
     hash: str
-    changes: tuple[Change, ...]
+    changes: tuple[ChangedFact, ...]
 
 
 def entries(
@@ -117,6 +117,6 @@ def _about(user: str) -> ColumnElement[bool]:
     return or_(c.user == user, and_(c.kind == "owner", or_(c.before == named, c.after == named)))
 
 
-def _change(row: Row[Any]) -> Change:
+def _change(row: Row[Any]) -> ChangedFact:
     before, after = (None if text is None else json.loads(text) for text in (row.before, row.after))
-    return Change(row.kind, row.user, row.domain, before, after)
+    return ChangedFact(row.kind, row.user, row.domain, before, after)
