@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from rbac.fact_space.constraints import constraints, domains, known_in
-from rbac.fact_space.diagrams import Diagrams, Node, is_missing
+from rbac.fact_space.diagrams import NO, Diagrams, Node, is_missing
 from rbac.policy.conditions import CONDITIONS
 from rbac.policy.facts import Facts
 from rbac.policy.reader import Line, Policy
@@ -60,6 +60,19 @@ class Space:
         kept = frozenset(names)
         facts = self.diagrams.pick(self.diagrams.forget(node, (name for name in self.diagrams.names if name not in kept)))
         return ", ".join(_fact(name, value) for name, value in facts.items() if not is_missing(value)) or "always"
+
+    def counterexample(self, node: Node, names: Iterable[str]) -> str:
+        """One combination of all the facts `names` for which `node` can hold, in words; there must be one."""
+        told = []
+        for name in names:
+            parts = ((place, self.diagrams.both(node, self.diagrams.literal_at(name, place))) for place in range(self._size(name)))
+            place, node = next((place, part) for place, part in parts if part != NO)
+            value = self.diagrams.domains[name][place]
+            told += [] if is_missing(value) else [_fact(name, value)]
+        return ", ".join(told) or "any facts"
+
+    def _size(self, name: str) -> int:
+        return len(self.diagrams.domains[name])
 
     def _condition(self, name: str, effect: Effect) -> Node:
         return self.diagrams.of(CONDITIONS[name].function, if_missing=effect is Effect.DENY)

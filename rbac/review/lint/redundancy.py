@@ -144,11 +144,12 @@ class Search:
 
     def _conditions(self, kind: Callable[[_Cell, Line, str], Redundant | None]) -> Iterator[Redundant]:
         """The conditions of one kind, each left out of its line when it is found."""
-        for cell in self._cells.values():
+        for key, cell in self._cells.items():
+            written = [set(each.conditions) for each in self._policy.cell(*key)]
             for place, line in enumerate(cell.lines):
                 for name in line.conditions:
                     shorter = _without(cell.lines[place], name)
-                    if any(set(shorter.conditions) == set(each.conditions) for each in cell.lines):
+                    if set(shorter.conditions) in (*written, *(set(each.conditions) for each in cell.lines)):
                         continue  # two equal lines do not load: one of them is found when the others have been followed
                     found = kind(cell, cell.lines[place], name)
                     if found:
