@@ -22,8 +22,10 @@ from rbac.policy.reader import Policy, read_policy
 
 if TYPE_CHECKING:
     from rbac.review.diff.compare import PolicyDiff
+    from rbac.review.diff.functions import FunctionChange
     from rbac.review.diff.report import Affected
     from rbac.review.findings import Report
+    from rbac.review.git import Source
     from rbac.review.testing.expectations import Expectation
 
 
@@ -55,9 +57,10 @@ def policy() -> None:
 @click.argument("old", shell_complete=complete.files)
 @click.argument("new", shell_complete=complete.files)
 @click.option("--fail-on", type=click.Choice(["wider", "any"]), help="Exit 1 when somebody gains unacknowledged, or at any change.")
+@click.option("--code", is_flag=True, help="Also run the conditions of both revisions and compare them; only where this code may run.")
 @_format
 @current
-def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -> None:
+def diff(session: Session, old: str, new: str, fail_on: str | None, code: bool, form: str) -> None:
     """Which decisions change from OLD to NEW.
 
     OLD and NEW are files, git revisions, or REVISION:PATH. A widening is acknowledged by a trailer
@@ -81,9 +84,25 @@ def diff(session: Session, old: str, new: str, fail_on: str | None, form: str) -
     said = acknowledge(before, after, changes, trailers(one, other))
     people = _affected(session, before, after, changes) if session.db else None
     cells = frozenset(map(" ".join, said.cells))
-    report = DiffReport(changes, cells, people, (one.title, other.title), said.wrong)
+    functions, notes = _functions(one, other, before, after, run=code)
+    report = DiffReport(changes, cells, people, (one.title, other.title), (*said.wrong, *notes), functions)
     output.text(render_diff(report, Format("json" if session.json else form)))
-    _exit(bool(report.diff.changes) if fail_on == "any" else fail_on == "wider" and bool(report.unacknowledged))
+    unknown = bool(report.diff.changes or report.functions or notes)
+    _exit(unknown if fail_on == "any" else fail_on == "wider" and bool(report.unacknowledged))
+
+
+def _functions(one: Source, other: Source, before: Policy, after: Policy, *, run: bool) -> tuple[tuple[FunctionChange, ...], list[str]]:
+    """What the functions change where they are run, and a sentence where they were edited and are not compared."""
+    from rbac.review.diff.functions import NotCompared, compare_functions, edited_code
+
+    files = edited_code(one, other)
+    notes = [f"{file} was edited and is not compared" for file in files if not run or file.endswith("model.conf")]
+    if not run or not any(file.endswith(".py") for file in files):
+        return (), notes
+    try:
+        return compare_functions(one, other, before, after), notes
+    except NotCompared as error:
+        return (), [*notes, f"{error}: the functions are not compared"]
 
 
 def _affected(session: Session, old: Policy, new: Policy, changes: PolicyDiff) -> tuple[Affected, ...]:

@@ -106,15 +106,16 @@ def _github(report: Report, title: str) -> str:
 def annotation(finding: Finding) -> str:
     """A finding as a GitHub workflow command, which GitHub shows beside the line."""
     where = f"file={_property(finding.file)},line={finding.line},col={finding.column},title={_property(finding.rule)}"
-    return f"::{finding.severity} {where}::{_data(finding.message)}"
+    return f"::{finding.severity} {where}::{data(finding.message)}"
 
 
-def _data(text: str) -> str:
+def data(text: str) -> str:
+    """Text as the message of a workflow command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 _FORMS: dict[Format, Callable[[Report, str], str]] = {

@@ -30,7 +30,7 @@ class Source:
     @property
     def title(self) -> str:
         """The name, with the commit where there is one."""
-        commit = None if self.revision is None else _git("rev-parse", "--short=9", f"{self.revision}^{{commit}}")
+        commit = None if self.revision is None else git("rev-parse", "--short=9", f"{self.revision}^{{commit}}")
         if self.revision is None or not commit:
             return self.name
         short = commit.strip()
@@ -53,7 +53,7 @@ def find_source(name: str, *, file: str = "policy.csv") -> Source:
         raise PolicyError([Problem(name, 1, 1, "is a folder: name the file")])
     revision, colon, inside = name.partition(":")
     wanted = inside if colon else f"./{file}"
-    if not revision or name.startswith("-") or not _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"):
+    if not revision or name.startswith("-") or not git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"):
         raise UnknownName(f"{name!r} is neither a file nor a git revision")
     shown = subprocess.run(["git", "show", f"{revision}:{wanted}"], capture_output=True, check=False)
     if shown.returncode:
@@ -78,7 +78,7 @@ def trailers(old: Source, new: Source) -> tuple[Trailer, ...]:
     if old.revision is None:
         return ()
     path = new.path or old.path
-    listed = _git("log", f"--format={_FORMAT}", f"{old.revision}..{new.revision or 'HEAD'}") or ""
+    listed = git("log", f"--format={_FORMAT}", f"{old.revision}..{new.revision or 'HEAD'}") or ""
     found = []
     for entry in filter(None, map(str.strip, listed.split("\x1d"))):
         commit, _, values = entry.partition("\x1f")
@@ -88,8 +88,8 @@ def trailers(old: Source, new: Source) -> tuple[Trailer, ...]:
     return tuple(found)
 
 
-def _git(*arguments: str) -> str | None:
-    """What git prints, or None when it refuses or is not there."""
+def git(*arguments: str) -> str | None:
+    """What a git command prints, or None when it refuses or is not there."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     except OSError:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,56 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-import rbac
 from rbac.cli.policy import policy
+from tests.review.conftest import ROOT, Repository
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "review.md").read_text()
-
-
-class Repository:
-    """A throw-away git repository with the shipped policy, its claims and its tests, and `rbac` on the path."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        programs = folder.parent / "bin"
-        programs.mkdir()
-        (programs / "rbac").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rbac.cli "$@"\n')
-        (programs / "rbac").chmod(0o755)
-        who = {
-            f"GIT_{role}_{part}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for part, value in (("NAME", "Rita"), ("EMAIL", "r@example.com"))
-        }
-        settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PYTHONPATH": str(ROOT)}
-        self.environment = {**os.environ, **who, **settings, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-
-    def run(self, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """One line of a shell."""
-        return subprocess.run(
-            ["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, env={**self.environment, **environment}
-        )
-
-    def apply(self, change: str) -> None:
-        """An edit, as a diff has it."""
-        done = subprocess.run(["git", "apply", "-"], cwd=self.folder, input=change, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    """The repository the page speaks of, on main, with a store."""
-    folder = tmp_path / "repository"
-    (folder / "tests" / "policy").mkdir(parents=True)
-    shutil.copy(ROOT / "policy.csv", folder)
-    shutil.copy(ROOT / "claims.yaml", folder)
-    shutil.copy(ROOT / "tests" / "policy" / "table.rbac.yaml", folder / "tests" / "policy")
-    repository = Repository(folder)
-    done = repository.run("git init -q -b main && git add . && git commit -qm 'The published table'")
-    assert done.returncode == 0, done.stderr
-    with rbac.connect(f"sqlite:///{folder}/rbac.db") as store:
-        store.import_state(ROOT / "examples" / "acme.yaml")
-    return repository
 
 
 def steps(section: str) -> Iterator[tuple[str, str]]:

@@ -14,11 +14,14 @@ from rbac.fact_space.formulas import NEVER
 from rbac.policy.conditions import CONDITIONS
 from rbac.reports.tables import Markdown, escaped, markdown
 from rbac.review.diff.compare import CellChange, Direction, PolicyDiff
-from rbac.review.findings import Finding, Format, Severity, annotation, render
+from rbac.review.diff.functions import FunctionChange
+from rbac.review.findings import Finding, Format, Severity, annotation, data, render
 from rbac.vocabulary import Permission, Role
 
 NAMED = 10
 """How many of the people affected are named."""
+FEW = 20
+"""How many cells that the functions change are listed in a comment."""
 LONGEST = 60_000
 """How many characters a comment has at most; GitHub takes 65,536."""
 
@@ -45,7 +48,8 @@ class Affected:
 class DiffReport:
     """A diff with what is around it: the widenings that commits acknowledge, and whom it affects when a store was asked.
 
-    `acknowledged` and `unacknowledged` are cells, `ROLE PERMISSION`; `notes` are sentences about what could not be taken into account.
+    `acknowledged` and `unacknowledged` are cells, `ROLE PERMISSION`; `notes` are sentences about what could not be taken into account;
+    `functions` are the cells that an edit of the conditions themselves changes.
     """
 
     diff: PolicyDiff
@@ -53,16 +57,20 @@ class DiffReport:
     affected: tuple[Affected, ...] | None = None
     between: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
+    functions: tuple[FunctionChange, ...] = ()
 
     @property
     def unacknowledged(self) -> tuple[str, ...]:
         """The cells in which somebody gains that no commit acknowledges."""
-        return tuple(cell for cell in map(_cell, self.diff.widened) if cell not in self.acknowledged)
+        wider = (change for change in self.functions if change.direction is not Direction.NARROWER)
+        cells = dict.fromkeys((*map(_cell, self.diff.widened), *map(_cell, wider)))
+        return tuple(cell for cell in cells if cell not in self.acknowledged)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """One a changed cell: a warning where somebody gains unacknowledged, else a notice."""
-        return tuple(self._finding(change) for change in self.diff.changes)
+        found = (self._finding(change) for change in self.diff.changes)
+        return (*found, *(self._of_functions(change) for change in self.functions))
 
     @property
     def summary(self) -> str:
@@ -70,8 +78,12 @@ class DiffReport:
         counts = [f"{count} {direction}" for direction, count in self.diff.counts.items() if count]
         total = len(self.diff.changes)
         if not total:
-            return "no decision changes"
+            return "no line changes a decision" if self.notes or self.functions else "no decision changes"
         return f"{total} cell{'s' * (total != 1)} decide{'s' * (total == 1)} differently: {', '.join(counts)}"
+
+    def _of_functions(self, change: FunctionChange) -> Finding:
+        severity = Severity.WARNING if _cell(change) in self.unacknowledged else Severity.NOTICE
+        return Finding(self.diff.new.rpartition(":")[2], 1, f"{change.direction}-function", str(change), severity)
 
     def _finding(self, change: CellChange) -> Finding:
         line = next(iter(change.new_lines), 1)
@@ -81,7 +93,7 @@ class DiffReport:
         return Finding(file, line, str(change.direction), f"{change}{_exactly(change)}", severity)
 
 
-def _cell(change: CellChange) -> str:
+def _cell(change: CellChange | FunctionChange) -> str:
     return f"{change.role} {change.permission}"
 
 
@@ -90,7 +102,8 @@ def render_diff(report: DiffReport, form: Format) -> str:
     if form is Format.JSON:
         return render(report, form, title="Policy diff")
     if form is Format.GITHUB:
-        return "".join(f"{annotation(finding)}\n" for finding in report.findings)
+        notes = (f"::warning title=policy::{data(note)}\n" for note in report.notes)
+        return "".join((*(f"{annotation(finding)}\n" for finding in report.findings), *notes))
     if form is Format.MARKDOWN:
         return _markdown(report)
     return "\n".join([*_text(report), ""])
@@ -106,6 +119,7 @@ def _text(report: DiffReport) -> Iterator[str]:
         yield ""
     yield f"{report.diff.old} -> {report.diff.new}: {report.summary}"
     yield from report.notes
+    yield from map(str, report.functions)
     if report.unacknowledged:
         yield f"not acknowledged by a trailer `Policy-Widens: ROLE PERMISSION` of a commit: {', '.join(report.unacknowledged)}"
 
@@ -116,10 +130,10 @@ def _text(report: DiffReport) -> Iterator[str]:
 def _markdown(report: DiffReport) -> str:
     """The comment: as much of the list of cells as there is room for, and everything else whole."""
     causes = _causes(report.diff.changes)
-    head = [f"### Policy: {report.summary}", "", *_between(report), *(f"- {escaped(note)}" for note in report.notes)]
+    head = [f"### Policy: {report.summary}", "", *_between(report), *_noted(report)]
     if not causes:
-        said = () if report.notes else ("The policies decide every role, permission and combination of facts alike.",)
-        return "\n".join([*head, *([""] if report.notes else []), *said]).rstrip() + "\n"
+        said = () if report.notes or report.functions else ("The policies decide every role, permission and combination of facts alike.",)
+        return "\n".join([*head, *said, *_acknowledgement(report)]).rstrip() + "\n"
     tail = [*_acknowledgement(report), "", *_footnotes(report.diff.changes)]
     table = [*markdown(("", "Cause", "Who", "What changes"), map(_row, causes)), ""]
     people = _people(report)
@@ -128,6 +142,15 @@ def _markdown(report: DiffReport) -> str:
     if len(whole) <= LONGEST:
         return whole
     return _fitted(report, [*head, *table], cells, tail)
+
+
+def _noted(report: DiffReport) -> Iterator[str]:
+    for sentence in (*report.notes, *map(str, report.functions[:FEW])):
+        yield f"- {escaped(sentence)}"
+    if report.functions[FEW:]:
+        yield f"- and {len(report.functions) - FEW} cells more"
+    if report.notes or report.functions:
+        yield ""
 
 
 def _fitted(report: DiffReport, before: Sequence[str], cells: Sequence[str], tail: Sequence[str]) -> str:
