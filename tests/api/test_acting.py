@@ -1,4 +1,4 @@
-"""Changes: one transaction, one revision, one audit row; authority first, nothing written when refused."""
+"""Changes: one transaction, one revision, one audit row; authority is judged first, and nothing is written when refused."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_block_is_one_revision_and_an_exception_undoes_all_of_it(acme: Organiz
     assert acme.role_of("andy") is Role.REVIEWER
 
 
-def test_inside_a_block_authority_is_what_the_changes_before_it_left(acme: Organization) -> None:
+def test_inside_a_block_authority_follows_from_the_changes_before(acme: Organization) -> None:
     with pytest.raises(rbac.Refused, match="may not project:create"), acme.acting("mia") as mia:
         mia.create_project("p9", workspace="w2")
         mia.create_project("p10", workspace="w1")
@@ -146,7 +146,7 @@ def test_a_change_reads_nothing_twice(acme: Organization, store: rbac.Store, cas
     assert len(sent) == len(set(sent)) == most, sent
 
 
-def test_expect_refuses_when_somebody_was_faster(acme: Organization) -> None:
+def test_expect_is_a_conflict_when_somebody_else_changed_the_organization_first(acme: Organization) -> None:
     revision = acme.revision
     acme.acting("olga").grant("andy", "reviewer")
 
@@ -271,7 +271,7 @@ def test_a_pause_from_annotator_evaluation_is_not_lifted_nor_replaced_by_hand(st
             change("rita", "project:p")
 
 
-def test_deleting_a_project_deletes_what_hangs_on_it_and_a_reused_id_inherits_nothing(acme: Organization) -> None:
+def test_deleting_a_project_deletes_what_belongs_to_it_and_a_reused_id_inherits_nothing(acme: Organization) -> None:
     max_ = acme.acting("max")
     max_.grant("andy", "reviewer", on="project:p2")
     max_.pause("rita", "project:p2")
@@ -287,7 +287,7 @@ def test_deleting_a_project_deletes_what_hangs_on_it_and_a_reused_id_inherits_no
     assert acme.verify()
 
 
-def test_losing_a_membership_leaves_role_pause_and_tasks_without_effect_until_it_comes_back(acme: Organization) -> None:
+def test_losing_a_membership_leaves_role_pause_and_tasks_without_effect_until_it_is_given_again(acme: Organization) -> None:
     max_ = acme.acting("max")
     max_.grant("andy", "reviewer", on="project:p2")
     max_.remove("andy", "workspace:w1")
@@ -321,7 +321,7 @@ def test_losing_a_membership_leaves_role_pause_and_tasks_without_effect_until_it
         lambda a: a.create_workspace("x" * 129),
     ],
 )
-def test_a_name_that_is_none_is_an_error_and_changes_nothing(acme: Organization, mistake: object) -> None:
+def test_an_invalid_name_is_an_error_and_changes_nothing(acme: Organization, mistake: object) -> None:
     with pytest.raises(rbac.UnknownName):
         mistake(acme.acting("ada"))  # type: ignore[operator]
 

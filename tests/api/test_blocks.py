@@ -1,4 +1,4 @@
-"""An open block belongs to the asyncio task, or else the thread, that opened it: nobody else joins it, nor waits for it."""
+"""An open block belongs to the asyncio task, or else the thread, that opened it: no other joins it or waits for it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_call_of_another_thread_neither_joins_the_block_nor_waits_for_it(acme:
     assert in_a_thread(lambda: ada.grant("rita", "annotator")) == 2
 
 
-def test_a_block_goes_on_after_somebody_else_wanted_in(acme: Organization) -> None:
+def test_a_block_continues_after_others_were_refused_its_handle(acme: Organization) -> None:
     with acme.acting("ada") as ada:
         ada.grant("andy", "reviewer")
         for call in (lambda: ada.grant("rita", "annotator"), ada.__enter__):
@@ -64,7 +64,7 @@ def test_a_block_goes_on_after_somebody_else_wanted_in(acme: Organization) -> No
     assert list(acme.refusals()) == []
 
 
-def test_of_threads_that_open_a_block_at_once_one_is_in_and_the_others_hear_it(acme: Organization) -> None:
+def test_of_threads_that_open_a_block_at_once_one_succeeds_and_the_others_raise_conflict(acme: Organization) -> None:
     ada, gate, done = acme.acting("ada"), threading.Barrier(THREADS), threading.Event()
     entered: list[int] = []
 
@@ -131,7 +131,7 @@ def test_another_task_does_not_join_a_block_that_waits(acme: Organization) -> No
     assert ada.grant("rita", "annotator") == 2
 
 
-def test_a_task_or_thread_begun_inside_a_block_is_somebody_else(acme: Organization) -> None:
+def test_a_task_or_thread_begun_inside_a_block_may_not_use_it(acme: Organization) -> None:
     async def child(ada: Acting) -> None:
         ada.grant("rita", "annotator")
 
@@ -148,7 +148,7 @@ def test_a_task_or_thread_begun_inside_a_block_is_somebody_else(acme: Organizati
     assert (acme.revision, acme.role_of("rita"), acme.role_of("mia")) == (2, Role.REVIEWER, Role.REVIEWER)
 
 
-def test_a_thread_with_the_number_of_one_that_ended_is_another(acme: Organization) -> None:
+def test_a_thread_that_reuses_the_number_of_an_ended_one_may_not_use_its_block(acme: Organization) -> None:
     ada, numbers = acme.acting("ada"), set[int]()
 
     def enter() -> None:
@@ -203,7 +203,7 @@ def test_a_block_that_could_not_begin_leaves_the_handle_free(acme: Organization,
 
 
 @pytest.mark.parametrize("leaves", ["by an exception", "at its end", "by exiting"])
-def test_a_child_of_a_fork_inside_a_block_has_no_part_in_it(acme: Organization, leaves: str) -> None:
+def test_a_child_of_a_fork_inside_a_block_may_not_use_it(acme: Organization, leaves: str) -> None:
     with acme.acting("ada") as ada:
         ada.grant("andy", "reviewer")
         child = os.fork()
@@ -247,7 +247,7 @@ print(acme.revision, acme.role_of("andy"), acme.role_of("rita"))
 """
 
 
-def test_a_child_that_ends_as_programs_do_undoes_nothing_of_its_parents_block(acme: Organization, url: str) -> None:
+def test_a_child_that_exits_normally_undoes_nothing_of_its_parents_block(acme: Organization, url: str) -> None:
     ended = subprocess.run([sys.executable, "-c", FORKING, url], capture_output=True, text=True, timeout=60, check=False)
 
     assert (ended.returncode, ended.stdout) == (0, "2 reviewer annotator\n"), ended.stderr

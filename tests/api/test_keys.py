@@ -134,7 +134,7 @@ def test_any_printable_text_is_a_key(acme: Organization, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a\nb", "\x00", "\ud800", "a\u202eb", 7, b"k", ["k"]])
-def test_what_is_no_printable_text_is_no_key(acme: Organization, key: Any) -> None:
+def test_a_key_that_is_not_printable_text_is_refused(acme: Organization, key: Any) -> None:
     with pytest.raises(rbac.UnknownName, match="a key is printable text"):
         acme.acting("ada", key=key)
 
@@ -148,7 +148,7 @@ def test_keys_are_kept_as_hashes(acme: Organization, store: rbac.Store) -> None:
     assert "secret" not in str(row)
 
 
-def test_a_key_is_as_new_once_its_time_is_over_and_then_goes(acme: Organization, store: rbac.Store, clock: Clock) -> None:
+def test_a_key_is_unknown_after_its_time_and_then_deleted(acme: Organization, store: rbac.Store, clock: Clock) -> None:
     days = KEPT_FOR.total_seconds()
     acme.acting("ada", key="first").grant("andy", "reviewer")
     clock.advance(days)

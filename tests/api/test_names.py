@@ -50,7 +50,7 @@ def test_a_long_name_costs_what_a_short_one_costs(entrance: str) -> None:
     assert many <= few * 1.05
 
 
-def test_a_name_that_is_none_is_shown_whole_when_it_is_as_long_as_a_name_may_be() -> None:
+def test_an_invalid_name_is_shown_whole_up_to_the_length_of_a_valid_one() -> None:
     longest = "é" * 128
 
     with pytest.raises(rbac.UnknownName, match=longest):
@@ -59,7 +59,7 @@ def test_a_name_that_is_none_is_shown_whole_when_it_is_as_long_as_a_name_may_be(
 
 
 @pytest.mark.parametrize("wrong", [None, 5, 1.5, b"andy", [], ["andy"], {}, object(), ("a" * MEGABYTE,), [[[[]]]] * MEGABYTE])
-def test_what_is_no_text_is_no_name(wrong: Any) -> None:
+def test_a_value_that_is_not_text_is_an_unknown_name(wrong: Any) -> None:
     for parse in (lambda name: parse_id(name, "user"), parse_domain, parse_role, parse_permission, parse_via, parse_instant):
         with pytest.raises(rbac.UnknownName) as caught:
             parse(wrong)

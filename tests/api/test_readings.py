@@ -82,7 +82,7 @@ def test_06_membership_goes_down_from_workspace_to_project_and_never_up(acme: Or
     assert acme.can("mia", "project:view", "project:p3")
 
 
-def test_07_a_creator_stays_one_after_being_removed_from_the_workspace(acme: Organization) -> None:
+def test_07_a_creator_counts_as_one_after_being_removed_from_the_workspace(acme: Organization) -> None:
     acme.acting("ada").add("max", "workspace:w1")
     acme.acting("ada").remove("max", "workspace:w1")
 
@@ -122,7 +122,7 @@ def test_10_the_old_owner_becomes_administrator_in_the_same_revision(acme: Organ
     assert revision == before + 1
 
 
-def test_11_deactivation_keeps_everything_for_the_day_they_come_back(acme: Organization) -> None:
+def test_11_deactivation_keeps_everything_until_activation(acme: Organization) -> None:
     ada = acme.acting("ada")
     acme.acting("max").grant("andy", "reviewer", on="project:p1")
     ada.deactivate("andy")
@@ -144,7 +144,7 @@ def test_11_no_change_of_role_or_membership_lifts_a_pause(acme: Organization) ->
     assert not acme.can("rita", "project:view", "project:p1")
 
 
-def test_12_a_demoted_creator_is_no_creator_and_one_again_when_promoted(acme: Organization) -> None:
+def test_12_a_demoted_creator_does_not_count_as_one_until_promoted(acme: Organization) -> None:
     acme.acting("ada").grant("max", "reviewer")
     assert not acme.can("max", "workspace:view", "workspace:w1")
     assert not acme.can("max", "project:view", "project:p1")
@@ -240,7 +240,7 @@ def test_21_prompts_are_asked_in_a_project_and_never_in_a_personal_one(acme: Org
         assert not acme.can("max", permission, "project:p5")
 
 
-def test_22_the_finer_names_stand_in_their_rows_and_four_of_them_can_be_restricted(acme: Organization) -> None:
+def test_22_the_finer_names_belong_to_their_rows_and_four_of_them_can_be_restricted(acme: Organization) -> None:
     olga, policy = acme.acting("olga"), read_policy()
 
     for name in ("task:delete", "storage:configure", "webhook:configure", "api_token:create"):
@@ -259,7 +259,7 @@ def test_a_role_in_force_is_the_project_role_or_the_organization_role_and_never_
     assert acme.role_of("rita", "project:p2") is Role.REVIEWER
 
 
-def test_a_project_role_is_inert_for_a_manager_and_in_force_again_when_they_come_down(acme: Organization) -> None:
+def test_a_project_role_is_without_effect_for_a_manager_and_in_force_again_after_a_demotion(acme: Organization) -> None:
     acme.acting("max").grant("rita", "annotator", on="project:p1")
     acme.acting("ada").grant("rita", "manager")
     assert acme.role_of("rita", "project:p1") is Role.MANAGER
@@ -269,7 +269,7 @@ def test_a_project_role_is_inert_for_a_manager_and_in_force_again_when_they_come
     assert acme.role_of("rita", "project:p1") is Role.ANNOTATOR
 
 
-def test_what_has_an_end_is_gone_from_that_very_instant(acme: Organization, clock: Clock) -> None:
+def test_what_has_an_end_has_no_effect_from_that_instant_on(acme: Organization, clock: Clock) -> None:
     acme.acting("max").add("mia", "workspace:w1", until="2027-01-15T09:00:00Z")
     acme.acting("max").grant("andy", "reviewer", on="project:p1", until="2027-01-15T09:00:00Z")
     acme.acting("max").pause("rita", "project:p1", until="2027-01-15T09:00:00Z")
@@ -299,7 +299,7 @@ def test_the_api_needs_its_own_permission_and_the_one_asked_for(acme: Organizati
     assert not acme.can("max", "billing:configure", via="api")
 
 
-def test_a_user_called_owner_or_administrator_is_nobody_special(acme: Organization) -> None:
+def test_a_user_called_owner_or_administrator_has_no_special_rights(acme: Organization) -> None:
     for name in ("owner", "administrator", "manager"):
         acme.acting("ada").invite(name, "annotator")
 

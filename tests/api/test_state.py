@@ -1,4 +1,4 @@
-"""State files: read strictly, imported in one revision, exported without loss, reconciled by a plan."""
+"""State files: read strictly, imported in one revision, exported without loss, updated by a plan."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_export_imports_to_the_same_state(store: rbac.Store, tmp_path: Path) 
             assert other.organization("acme").verify()
 
 
-def test_an_organization_that_is_there_is_refused_without_update(store: rbac.Store) -> None:
+def test_an_organization_that_exists_is_refused_without_update(store: rbac.Store) -> None:
     with pytest.raises(rbac.Refused, match="there is already an organization acme: --update"):
         store.import_state(ACME)
 
@@ -72,7 +72,7 @@ def test_an_update_makes_the_organization_what_the_file_says_in_one_revision(sto
     assert acme.verify()
 
 
-def test_an_update_that_waited_for_a_transfer_is_refused_for_the_owner_there_is_then(store: rbac.Store, acme: Organization) -> None:
+def test_an_update_that_waited_for_a_transfer_compares_the_new_owner(store: rbac.Store, acme: Organization) -> None:
     ended: list[object] = []
 
     def update() -> None:
@@ -180,7 +180,7 @@ def test_what_is_wrong_is_named_with_its_path_and_nothing_is_written(tmp_path: P
         ("a.json", "\ufeff{}", "not valid JSON"),
     ],
 )
-def test_a_file_that_is_no_state_file_is_one_sentence(tmp_path: Path, name: str, text: str, says: str) -> None:
+def test_a_file_that_is_not_a_state_file_is_refused_in_one_sentence(tmp_path: Path, name: str, text: str, says: str) -> None:
     file = tmp_path / name
     file.write_text(text)
 
@@ -202,7 +202,7 @@ def test_aliases_that_make_an_enormous_tree_of_a_small_file_are_refused_at_once(
         read_state(tmp_path / "a.yaml")
 
 
-def test_an_instant_that_stands_in_two_places_is_written_twice(tmp_path: Path) -> None:
+def test_an_instant_that_is_used_twice_is_written_twice(tmp_path: Path) -> None:
     end = datetime(2030, 1, 1, tzinfo=UTC)
     workspace = WorkspaceState("w", members={"ben": Ends(end), "cy": Ends(end)})
     state = StateFile([OrganizationState("a", "ben", members={"cy": "manager"}, workspaces=[workspace])])
@@ -211,7 +211,7 @@ def test_an_instant_that_stands_in_two_places_is_written_twice(tmp_path: Path) -
     assert read_state(tmp_path / "a.yaml") == state
 
 
-def test_a_name_in_the_path_of_an_error_cannot_begin_a_line_of_its_own(tmp_path: Path) -> None:
+def test_a_name_in_the_path_of_an_error_cannot_begin_a_new_line(tmp_path: Path) -> None:
     wrong = changed("workspaces.0.projects.0.paused", {"x\nrbac: all is well": "manual"})
 
     with pytest.raises(rbac.StateError, match=r"paused\.x\\nrbac: all is well: ") as caught, rbac.connect("sqlite://") as store:
@@ -220,7 +220,7 @@ def test_a_name_in_the_path_of_an_error_cannot_begin_a_line_of_its_own(tmp_path:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_and_bytes_that_are_no_text_are_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_and_bytes_that_are_not_text_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(rbac.StateError, match="cannot be read: No such file"):
         read_state(tmp_path / "none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
@@ -238,7 +238,7 @@ def test_an_import_of_several_organizations_is_all_or_nothing(store: rbac.Store)
     assert store.organizations() == ["acme"]
 
 
-def test_ids_that_yaml_would_take_for_something_else_come_back_as_they_were(tmp_path: Path) -> None:
+def test_ids_that_yaml_would_read_as_other_types_are_read_back_unchanged(tmp_path: Path) -> None:
     names = ["no", "1e3", "007", "null", "2027-01-31", "true", "1_000", "0x1f", "y"]
     state = {"organizations": [{"id": "off", "owner": "on", "members": dict.fromkeys(names, "annotator")}]}
     with rbac.connect(f"sqlite:///{tmp_path / 'a.db'}") as store:

@@ -66,14 +66,14 @@ SEEDS = (
         "rbac/snapshot/statements.py",
         "c.until).where(_here(table), c.user == _USER)",
         "c.until).where(c.user == _USER)",
-        "tests/invariants/test_isolation.py::test_memberships_of_equal_ids_in_two_organizations_never_meet[sqlite]",
+        "tests/invariants/test_isolation.py::test_memberships_of_equal_ids_in_two_organizations_are_never_confused[sqlite]",
     ),
     Seed(
         "a decision does not look at the end of a membership",
         "rbac/snapshot/facts_of_records.py",
         "among(mine, self.domain.workspace, self.now)",
         "self.domain.workspace in mine",
-        "tests/api/test_readings.py::test_what_has_an_end_is_gone_from_that_very_instant[sqlite]",
+        "tests/api/test_readings.py::test_what_has_an_end_has_no_effect_from_that_instant_on[sqlite]",
     ),
     Seed(
         "authority does not look at the end of a membership",
@@ -101,14 +101,14 @@ SEEDS = (
         "rbac/administration/view.py",
         "        self._rows: dict[tuple[Any, ...], Any] = {}\n",
         "        self._rows = globals().setdefault('_read', {})\n",
-        "tests/invariants/test_no_escalation.py::test_a_role_that_was_taken_takes_the_changes_of_an_open_handle_with_it[sqlite]",
+        "tests/invariants/test_no_escalation.py::test_an_open_handle_can_change_nothing_more_once_its_role_is_taken[sqlite]",
     ),
     Seed(
         "a change of a block does not count for the next one",
         "rbac/administration/view.py",
         "if self._changes != self._work.changes:",
         "if self._changes > self._work.changes:",
-        "tests/api/test_acting.py::test_inside_a_block_authority_is_what_the_changes_before_it_left[sqlite]",
+        "tests/api/test_acting.py::test_inside_a_block_authority_follows_from_the_changes_before[sqlite]",
     ),
     Seed(
         "a change reads what it has read already",
@@ -150,7 +150,7 @@ SEEDS = (
         "rbac/database/postgresql.py",
         "os.dup2(nowhere, connection.fileno(), inheritable=False)",
         "pass",
-        "tests/api/test_blocks.py::test_a_child_that_ends_as_programs_do_undoes_nothing_of_its_parents_block",
+        "tests/api/test_blocks.py::test_a_child_that_exits_normally_undoes_nothing_of_its_parents_block",
     ),
     Seed(
         "at_least is content with one revision less",

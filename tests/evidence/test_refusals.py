@@ -1,4 +1,4 @@
-"""What is refused is kept, beside the audit: one row each, nothing else written, the error as it was."""
+"""Refusals are recorded beside the audit: one row each, nothing else written, the error unchanged."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_refusals_of_the_operator_are_kept(acme: Organization, store: rbac.Store
     assert acme.revision == 1
 
 
-def test_mistakes_conflicts_and_changes_that_change_nothing_are_no_refusals(acme: Organization) -> None:
+def test_mistakes_conflicts_and_changes_that_change_nothing_are_not_refusals(acme: Organization) -> None:
     acme.acting("ada").grant("andy", "annotator")
     with pytest.raises(rbac.UnknownName):
         acme.acting("ada").configure("project:p1", colour="red")  # type: ignore[call-arg]
@@ -153,14 +153,14 @@ def test_a_refusal_that_cannot_be_recorded_is_the_same_refusal(
     assert "1 refusals could not be recorded" in caplog.text
 
 
-def test_there_is_nobody_to_tell_of_refusals_in_an_organization_that_is_not_there(store: rbac.Store) -> None:
+def test_a_refusal_in_a_missing_organization_is_not_recorded(store: rbac.Store) -> None:
     with pytest.raises(rbac.Refused, match="there is no organization nowhere"):
         store.organization("nowhere").acting("ada").grant("olga", "annotator")
 
     assert list(store.organization("nowhere").refusals()) == []
 
 
-def test_a_hostile_value_is_kept_as_printable_text_of_bounded_length() -> None:
+def test_a_hostile_value_is_recorded_as_printable_text_of_bounded_length() -> None:
     hostile = "automatic\n2026-01-01 olga (member): grant\x1b[2J\u202e\U0001f600" + "x" * 5000
     attempt = module.Attempt("acme", "ada", f"configure {hostile}", 1)
 

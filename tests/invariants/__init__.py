@@ -1,1 +1,1 @@
-"""What always holds, a file an invariant; docs/security.md names every test that holds one, here and elsewhere."""
+"""What always holds, one file an invariant; docs/security.md names every test of one, here and elsewhere."""

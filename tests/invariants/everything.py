@@ -1,4 +1,4 @@
-"""All of a store, and all that can be asked of an organization: to be compared before and after."""
+"""All rows of a store, and every answer about an organization, to be compared before and after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(store: rbac.Store, *but: str) -> dict[str, list[Any]]:
 
 
 def answers(organization: Organization) -> list[Any]:
-    """Every permission of every member in every domain, who is where, and the revision."""
+    """Every permission of every member in every domain, the members of each domain, and the revision."""
     users = [each.user for each in organization.members()]
     domains = organization.domains()
     found: list[Any] = [organization.revision, organization.owner, users]

@@ -1,4 +1,4 @@
-"""Invariants 5 and 6: a change is wholly there or nowhere, on the disk and in memory, also when the process is killed."""
+"""Invariants 5 and 6: a change is made whole or not at all, on disk and in memory, also when the process is killed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_import_that_is_interrupted_leaves_nothing(store: rbac.Store) -> None
     assert store.organizations() == ["acme"]
 
 
-def test_a_killed_process_loses_nothing_it_acknowledged_and_leaves_nothing_by_half(url: str, acme: Organization) -> None:
+def test_a_killed_process_loses_nothing_it_acknowledged_and_leaves_nothing_half_done(url: str, acme: Organization) -> None:
     acknowledged = 0
     for life in range(3):
         process = subprocess.Popen([sys.executable, "-c", WRITER, url, str(life)], stdout=subprocess.PIPE, text=True)

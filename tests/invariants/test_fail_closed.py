@@ -1,4 +1,4 @@
-"""Invariant 4: what is not known is never an allow, and a name that is none is an error at once."""
+"""Invariant 4: what is not known is never an allow, and an invalid name is an error at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rbac.policy.reader import Policy
         ("olga", "data:export", "project:p5", {}),
     ],
 )
-def test_what_is_not_known_is_a_no_with_a_reason_even_for_the_owner(
+def test_what_is_not_known_is_denied_with_a_reason_even_for_the_owner(
     acme: Organization, user: str, permission: str, domain: str, named: dict[str, Any]
 ) -> None:
     decision = acme.check(user, permission, domain, **named)
@@ -57,7 +57,7 @@ def test_what_is_not_known_is_a_no_with_a_reason_even_for_the_owner(
         ("olga", "data:export", "project:p1", {"via": "smtp"}),
     ],
 )
-def test_a_name_that_is_none_is_an_error_and_no_answer(
+def test_an_invalid_name_is_an_error_and_no_answer(
     acme: Organization, user: str, permission: str, domain: str, named: dict[str, Any]
 ) -> None:
     for ask in (acme.can, acme.check, acme.require):
@@ -74,7 +74,7 @@ def test_a_revision_that_has_not_been_reached_is_an_error_and_no_answer(acme: Or
         acme.token(10**30)
 
 
-def test_an_organization_that_is_not_there_is_a_no(store: rbac.Store) -> None:
+def test_a_missing_organization_is_a_denial(store: rbac.Store) -> None:
     assert not store.organization("nowhere").can("olga", "billing:configure")
 
 

@@ -18,7 +18,7 @@ BOUND = [table for table in tables.metadata.tables.values() if table.name not in
 
 
 @pytest.mark.parametrize("table", BOUND, ids=lambda table: table.name)
-def test_the_organization_comes_first_in_every_key_and_stands_in_every_foreign_key(table: Any) -> None:
+def test_the_organization_comes_first_in_every_key_and_is_part_of_every_foreign_key(table: Any) -> None:
     assert next(iter(table.primary_key.columns)).name == "organization"
     assert table.foreign_key_constraints
     for key in table.foreign_key_constraints:
@@ -43,7 +43,7 @@ def twin(store: rbac.Store, acme: Organization) -> Organization:
     return store.organization("twin")
 
 
-def test_equal_ids_in_two_organizations_never_meet(acme: Organization, twin: Organization) -> None:
+def test_equal_ids_in_two_organizations_are_never_confused(acme: Organization, twin: Organization) -> None:
     assert (acme.role_of("andy"), twin.role_of("andy")) == ("annotator", "owner")
     assert not acme.can("andy", "billing:configure") and twin.can("andy", "billing:configure")
     with pytest.raises(rbac.Refused):
@@ -53,7 +53,7 @@ def test_equal_ids_in_two_organizations_never_meet(acme: Organization, twin: Org
     assert len(list(acme.refusals())) == len(list(twin.refusals())) == 1
 
 
-def test_memberships_of_equal_ids_in_two_organizations_never_meet(acme: Organization, twin: Organization) -> None:
+def test_memberships_of_equal_ids_in_two_organizations_are_never_confused(acme: Organization, twin: Organization) -> None:
     """andy is in w1 of acme, and of no workspace in twin; max is in p4 of both."""
     assert acme.can("andy", "workspace:view", "workspace:w1")
     member = twin.member("andy")

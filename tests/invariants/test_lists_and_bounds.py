@@ -1,4 +1,4 @@
-"""Invariants 9 and 10: lists agree with check, and no question walks through a table."""
+"""Invariants 9 and 10: lists agree with check, and no question scans a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rbac.vocabulary import Via
 from tests.invariants.everything import answers
 
 HARMLESS = ("SCAN CONSTANT ROW", "SCAN store", "SCAN anon", "SCAN (")
-"""What SQLite calls a scan and is none: no row, the store's one row, and what an index has just found."""
+"""What SQLite calls a scan and is not one: no row, the one row of `store`, and what an index has found."""
 
 
 def test_permissions_and_members_agree_with_check_and_role_of_everywhere(acme: Organization) -> None:
@@ -50,7 +50,7 @@ def test_decide_and_can_agree_one_by_one_and_many_at_once(acme: Organization) ->
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-def test_no_question_walks_through_a_table(store: rbac.Store, acme: Organization) -> None:
+def test_no_question_scans_a_table(store: rbac.Store, acme: Organization) -> None:
     store.record("acme", project="p2", tasks=[f"x{number}" for number in range(50)], worked_on={"x1": ["andy"]})
     asked: dict[str, Any] = {}
     event.listen(

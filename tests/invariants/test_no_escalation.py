@@ -1,4 +1,4 @@
-"""Invariant 2: nobody gives what they could not, changes whom they may not, or finds a route round a rule."""
+"""Invariant 2: nobody gives what they may not give, changes whom they may not change, or circumvents a rule."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("line", "code"), COMMANDS)
-def test_the_command_line_goes_the_same_way(store: rbac.Store, acme: Organization, url: str, line: str, code: int) -> None:
+def test_the_command_line_is_refused_alike(store: rbac.Store, acme: Organization, url: str, line: str, code: int) -> None:
     before = rows(store, "refusal")
 
     result = CliRunner().invoke(main, line.split(), env={"RBAC_DB": url, "RBAC_ORG": "acme"})
@@ -125,7 +125,7 @@ def test_the_command_line_goes_the_same_way(store: rbac.Store, acme: Organizatio
 
 
 class Undo(Exception):
-    """Takes a change back that was only tried."""
+    """Undoes a change that was only tried."""
 
 
 def accepted(acme: Organization, actor: str, change: Callable[[Acting], object]) -> bool:
@@ -149,7 +149,7 @@ def deactivated(whom: str, acting: Acting) -> int:
 
 
 def expected(actor: str, target: str, giving: str | None, *, switch: bool) -> bool:
-    """Specification, section 5, in as many words: who may give a role to whom, or take their state (`giving` None)."""
+    """The specification, section 5, word for word: who may give a role to whom, or take their state (`giving` None)."""
     rank = ROLES.index
     if actor not in ("owner", "administrator") or target == "owner" or giving == "owner":
         return False
@@ -195,14 +195,14 @@ def test_authority_is_read_after_the_lock_and_not_before(acme: Organization) -> 
         olga.deactivate("ada")
         waiting.start()
         waiting.join(0.3)
-        assert waiting.is_alive()  # it stands at the lock, with ada active in every table it can read
+        assert waiting.is_alive()  # it waits for the lock, and ada is active in every table it can read
     waiting.join()
 
     assert said == ["ada is deactivated in acme"]
     assert acme.role_of("andy") == "annotator"
 
 
-def test_a_role_that_was_taken_takes_the_changes_of_an_open_handle_with_it(acme: Organization) -> None:
+def test_an_open_handle_can_change_nothing_more_once_its_role_is_taken(acme: Organization) -> None:
     ada = acme.acting("ada")
     ada.grant("andy", "reviewer")
     acme.acting("olga").grant("ada", "manager")

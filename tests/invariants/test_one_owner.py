@@ -1,4 +1,4 @@
-"""Invariant 1: at every revision exactly one active member owns the organization, whatever anybody tries."""
+"""Invariant 1: at every revision exactly one active member owns the organization, whoever tries what."""
 
 from __future__ import annotations
 
