@@ -217,3 +217,11 @@ def test_the_right_values_are_names_everywhere_so_that_one_wrong_value_is_all_th
             call(handle_of(kind, store), name, "", None)
 
     assert len(ENTRANCES) > 140 and len(methods) > 50
+
+
+@pytest.mark.parametrize("given", [{"tasks": "t7"}, {"removed": "t1"}, {"worked_on": {"t1": "andy"}}, {"tasks": b"t7"}])
+def test_one_text_is_not_a_list_of_ids(store: Store, given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="is not a list of ids of"):
+        store.record("acme", project="p2", **given)
+
+    assert store.organization("acme").revision == 1
