@@ -141,7 +141,10 @@ def parse_policy(data: bytes | str, file: str = "policy.csv") -> Policy:
     raw = data.encode() if isinstance(data, str) else data
     problems: list[Problem] = []
     lines: list[Line] = []
-    for number, text in enumerate(decode(raw, file).split("\n"), 1):
+    decoded = decode(raw, file)
+    if "\r\n" in decoded:
+        problems.append(_windows(decoded, file))
+    for number, text in enumerate(decoded.replace("\r\n", "\n").split("\n"), 1):
         stripped = text.strip()
         bad = list(check_characters(text, file, number, comment=stripped.startswith("#")))
         problems += bad
@@ -158,6 +161,15 @@ def parse_policy(data: bytes | str, file: str = "policy.csv") -> Policy:
     if problems:
         raise PolicyError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return Policy(file, tuple(lines), hashlib.sha256(raw).hexdigest())
+
+
+def _windows(text: str, file: str) -> Problem:
+    """One problem for all the lines that end as on Windows."""
+    first = text[: text.index("\r\n")]
+    ends = "with a carriage return: save the file with LF line ends, or run rbac policy fmt"
+    count = text.count("\r\n")
+    told = f"{count} lines end {ends}" if count > 1 else f"the line ends {ends}"
+    return Problem(file, first.count("\n") + 1, len(first) - first.rfind("\n"), told)
 
 
 @dataclass(frozen=True, slots=True)

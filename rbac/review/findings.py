@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol
 
 from rbac.fact_space.formulas import Formula
-from rbac.reports.tables import Markdown, markdown
+from rbac.reports.tables import Markdown, escaped, markdown
+from rbac.text import visible
 from rbac.vocabulary import Word
 
 
@@ -69,8 +70,8 @@ def render(report: Report, form: Format, *, title: str) -> str:
 
 
 def _text(report: Report, title: str) -> str:
-    lines = [part for finding in report.findings for part in (str(finding), *finding.paste.splitlines())]
-    return "\n".join([*lines, report.summary, ""])
+    lines = [part for finding in report.findings for part in (visible(str(finding)), *finding.paste.splitlines())]
+    return "\n".join([*lines, visible(report.summary), ""])
 
 
 def _json(report: Report, title: str) -> str:
@@ -91,7 +92,7 @@ def _plain(value: Any) -> Any:
 
 
 def _markdown(report: Report, title: str) -> str:
-    lines = [f"### {title}", "", report.summary, ""]
+    lines = [f"### {title}", "", escaped(report.summary), ""]
     if report.findings:
         rows = ((f"{each.file}:{each.line}", Markdown(f"`{each.rule}`"), each.message) for each in report.findings)
         lines += [*markdown(("Where", "Rule", "What"), rows), ""]

@@ -7,7 +7,8 @@ columns aligned, every comment before the line it stood before. That no decision
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -78,8 +79,9 @@ def read_document(policy: Policy, text: str) -> Document:
     headings: list[Heading] = []
     waiting: list[str] = []
     section = row = None
+    below = _lines_below(policy.lines)
     for number, raw in enumerate(text.split("\n"), 1):
-        heading = _heading(raw.strip(), number)
+        heading = _heading(raw.strip(), number, below(number))
         if header is None and (heading or number in lines):
             header, waiting = _trimmed(waiting), []
         if heading:
@@ -93,8 +95,20 @@ def read_document(policy: Policy, text: str) -> Document:
     return Document(text, header or (), tuple(entries), tuple(headings), _trimmed(waiting))
 
 
+def _lines_below(lines: Sequence[Line]) -> Callable[[int], Line | None]:
+    """For the number of a comment, the next policy line."""
+    numbers = [line.number for line in lines]
+
+    def below(number: int) -> Line | None:
+        place = bisect_right(numbers, number)
+        return lines[place] if place < len(lines) else None
+
+    return below
+
+
 def format_policy(text: str, file: str = "policy.csv") -> str:
-    """The policy in `text` laid out the one way; raises PolicyError when it does not load."""
+    """The policy in `text` laid out the one way, with LF line ends; raises PolicyError when it does not load."""
+    text = text.replace("\r\n", "\n")
     policy = parse_policy(text, file)
     formatted = "\n".join(_laid_out(read_document(policy, text)))
     if not same_decisions(policy, parse_policy(formatted, file)):
@@ -178,14 +192,23 @@ def _with_blank(there: bool, *lines: str) -> Iterator[str]:
     yield from lines
 
 
-def _heading(text: str, number: int) -> Heading | None:
-    """The section or row heading a comment is, or was before somebody reworded it; any other comment is left alone."""
+def _heading(text: str, number: int, below: Line | None) -> Heading | None:
+    """The section or row heading a comment is, or was before somebody reworded it; any other comment is left alone.
+
+    A reworded heading stands above a line of its own and says nothing more, so that no remark is taken for one.
+    """
     section, row = _SECTION.match(text), _ROW.match(text)
-    if section and get_close_matches(section[1], SECTIONS, n=1):
+    if section and (section[1] in SECTIONS or (below and _is_reworded(section[1], section_of(below)))):
         return Heading(number, None, section[1])
-    if row and 1 <= int(row[1]) <= len(ROWS) and get_close_matches(row[2], [ROWS[int(row[1]) - 1].wording], n=1):
-        return Heading(number, int(row[1]), row[2])
+    if row and 1 <= int(row[1]) <= len(ROWS):
+        known = ROWS[int(row[1]) - 1]
+        if row[2] == known.wording or (below and row_of(below) == known and _is_reworded(row[2], known.wording)):
+            return Heading(number, int(row[1]), row[2])
     return None
+
+
+def _is_reworded(text: str, wording: str) -> bool:
+    return not text.startswith(wording) and bool(get_close_matches(text, [wording], n=1, cutoff=0.75))
 
 
 def _trimmed(lines: list[str]) -> tuple[str, ...]:

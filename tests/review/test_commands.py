@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -191,3 +192,26 @@ def test_the_matrix_as_a_page_is_one_file_with_everything_in_it(here: Path) -> N
     assert done.stdout.startswith("<!doctype html>")
     assert not any(text in done.stdout for text in ("http://", "https://", "src=", "href=", "@import", "url("))
     assert rbac("matrix", "--format", "html", "--user", "andy").exit_code == 2
+
+
+def test_no_output_lets_a_because_or_a_file_name_through(here: Path) -> None:
+    file = "<b>a|b`\u202e.rbac.yaml"
+    because = r'"\e[2J\u202E]]>\n::error::x | <img src=x>"'
+    Path(file).write_text(f"cells: [{{role: owner, permission: data:export, answer: never, because: {because}}}]\n")
+    printed = [
+        rbac("policy", "test", file, "--junit", "out.xml", "--format", form).stdout for form in ("text", "markdown", "github", "json")
+    ]
+    (case,) = ElementTree.parse("out.xml").getroot()[0]
+
+    for text in (*printed, Path("out.xml").read_text()):
+        assert text.replace("\n", "").isprintable()
+        assert not any(line.startswith("::error::x") for line in text.splitlines())
+    assert "<img" not in printed[1] and "<b>" not in printed[1]
+    assert case.get("file") == r"<b>a|b`\u202e.rbac.yaml"
+
+
+def test_the_markdown_of_a_diff_names_files_as_code_and_nothing_else(here: Path) -> None:
+    Path("a`<b>|\x1b[2J.csv").write_text(Path("wider.csv").read_text())
+    comment = rbac("policy", "diff", "policy.csv", "a`<b>|\x1b[2J.csv", "--format", "markdown").stdout
+
+    assert "From `policy.csv` to `a?<b>|\\x1b[2J.csv`.\n" in comment

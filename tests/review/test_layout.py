@@ -84,3 +84,35 @@ def test_same_decisions_is_what_an_empty_diff_is() -> None:
 
     assert same_decisions(parse_policy(SHIPPED), parse_policy(SHIPPED))
     assert not same_decisions(parse_policy(SHIPPED), parse_policy(dropped))
+
+
+REMARKS = (
+    "# 14. Export data: ask finance first",
+    "# 14. Export data!",
+    "# 14. Export of data is what finance asks for",
+    "# 7. a numbered note",
+    "# 3. Import data",
+    "# --- Data Access: see the wiki ---",
+    "# --- Data Acces ---",
+)
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+@pytest.mark.parametrize("place", ["data,                   export,", "user,                   invite,"])
+def test_a_remark_that_begins_like_a_heading_is_kept(remark: str, place: str) -> None:
+    line = next(text for text in SHIPPED.split("\n") if place in text and text.startswith("p, owner"))
+    formatted = format_policy(SHIPPED.replace(line, f"{remark}\n{line}"))
+
+    assert f"{remark}\n{line}" in formatted or (remark in ("# --- Data Acces ---",) and "export" in place)
+    assert format_policy(formatted) == formatted
+
+
+def test_windows_line_ends_are_one_problem_and_repaired() -> None:
+    windows = SHIPPED.replace("\n", "\r\n")
+
+    assert format_policy(windows) == SHIPPED
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(windows)
+    (problem,) = refused.value.problems
+    assert str(problem).startswith(f"policy.csv:1:{SHIPPED.index(chr(10)) + 1}: {SHIPPED.count(chr(10))} lines end with a carriage return")
+    assert "or run rbac policy fmt" in str(problem)

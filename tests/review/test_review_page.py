@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -53,49 +52,6 @@ def test_every_example_of_the_help_runs_in_a_repository(repository: Repository, 
 
     assert done.returncode == 0
     assert done.stderr in ("", "policy: policy.csv\n")
-
-
-def action() -> dict[str, dict[str, Any]]:
-    """The steps of the action, by name."""
-    return {step["name"]: step for step in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"] if "run" in step}
-
-
-def environment_of(step: dict[str, Any], inputs: dict[str, str]) -> dict[str, str]:
-    """What a runner puts in place of the expressions of a step."""
-    values = {f"inputs.{name}": value for name, value in inputs.items()}
-    values |= {"github.token": "token", "github.event.pull_request.html_url": "https://example.com/pull/7"}
-    return {name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text) for name, text in step["env"].items()}
-
-
-def test_the_action_comments_the_diff_and_fails_on_a_widening_that_nobody_acknowledged(repository: Repository, tmp_path: Path) -> None:
-    (tmp_path / "bin" / "gh").write_text('#!/bin/sh\necho "$@" > "$RUNNER_TEMP/said"\ncat "$5" > "$RUNNER_TEMP/comment"\n')
-    (tmp_path / "bin" / "gh").chmod(0o755)
-    edit = next(block for kind, block in steps("One edit, from branch to merge") if kind == "diff")
-    base = repository.run("git rev-parse HEAD").stdout.strip()
-    repository.run("git switch -qc edit")
-    repository.apply(edit)
-    repository.run("rbac policy fmt && git commit -qam 'Let managers read the log'")
-    inputs = {"policy": "policy.csv", "base": base, "tests": "tests/policy", "fail-on": "wider"}
-    ends = {}
-    for name, step in action().items():
-        if name != "Install":
-            script = f"set -eo pipefail\n{step['run']}"
-            ends[name] = repository.run(script, RUNNER_TEMP=str(tmp_path), **environment_of(step, inputs))
-
-    assert {name: end.returncode for name, end in ends.items()} == {
-        "Comment the decisions that change": 0,
-        "Lint": 0,
-        "Test": 1,
-        "Compare": 1,
-    }
-    assert "| manager: `activity_log:view` (4. View system-wide activity log) | never → always |" in (tmp_path / "comment").read_text()
-    assert (tmp_path / "said").read_text().startswith("pr comment https://example.com/pull/7 --body-file")
-    assert ends["Compare"].stdout.startswith("::warning file=policy.csv,line=34,col=1,title=wider::manager, activity_log:view")
-    assert ends["Test"].stdout.startswith("::error file=tests/policy/table.rbac.yaml,line=")
-
-
-def test_the_action_takes_no_text_of_a_pull_request_into_a_script() -> None:
-    assert all("${{" not in step["run"] for step in action().values())
 
 
 def test_the_hooks_of_pre_commit_run_and_fail_as_hooks_do(repository: Repository) -> None:

@@ -16,6 +16,7 @@ from rbac.reports.tables import Markdown, escaped, markdown
 from rbac.review.diff.compare import CellChange, Direction, PolicyDiff
 from rbac.review.diff.functions import FunctionChange
 from rbac.review.findings import Finding, Format, Severity, annotation, data, render
+from rbac.text import visible
 from rbac.vocabulary import Permission, Role
 
 NAMED = 10
@@ -106,7 +107,7 @@ def render_diff(report: DiffReport, form: Format) -> str:
         return "".join((*(f"{annotation(finding)}\n" for finding in report.findings), *notes))
     if form is Format.MARKDOWN:
         return _markdown(report)
-    return "\n".join([*_text(report), ""])
+    return "\n".join([*map(visible, _text(report)), ""])
 
 
 def _text(report: DiffReport) -> Iterator[str]:
@@ -155,7 +156,7 @@ def _noted(report: DiffReport) -> Iterator[str]:
 
 def _fitted(report: DiffReport, before: Sequence[str], cells: Sequence[str], tail: Sequence[str]) -> str:
     """The comment without the cells, or even the rows, that do not fit; says how many they are."""
-    rest = "\n".join(["", *tail[:40], f"Shortened: `rbac policy diff {report.diff.old} {report.diff.new}` prints all of it.", ""])
+    rest = "\n".join(["", *tail[:40], f"Shortened: {_code(f'rbac policy diff {report.diff.old} {report.diff.new}')} prints all of it.", ""])
     room = LONGEST - len(rest) - 300
     head = _within(before, room)
     kept = _within(cells, room - sum(len(line) + 1 for line in head))
@@ -175,7 +176,12 @@ def _within(lines: Sequence[str], room: int) -> list[str]:
 
 def _between(report: DiffReport) -> Iterator[str]:
     old, new = report.between or (report.diff.old, report.diff.new)
-    yield from (f"From `{escaped(old)}` to `{escaped(new)}`.", "")
+    yield from (f"From {_code(old)} to {_code(new)}.", "")
+
+
+def _code(text: str) -> str:
+    """A name as code, whatever is in it."""
+    return f"`{visible(text).replace('`', '?')}`"
 
 
 _ORDER = {Direction.WIDER: 0, Direction.CHANGED: 1, Direction.NARROWER: 2}
