@@ -16,18 +16,16 @@ from typing import Self, Unpack
 
 from rbac.administration import members, people, projects, settings, tasks
 from rbac.administration.authority import Authority
-from rbac.administration.block import Block, Call, present_user, shown
+from rbac.administration.block import Block, Call, current_thread_or_task, in_words
 from rbac.administration.keys import parse_key
 from rbac.administration.settings import Settings
 from rbac.clock import parse_instant
 from rbac.database.audit.refusals import recorded
 from rbac.database.unit_of_work import writing
 from rbac.errors import Conflict, UnknownName
-from rbac.names import parse_domain, parse_id, parse_permission, parse_role, parse_switch, quoted
+from rbac.names import parse_domain, parse_id, parse_permission, parse_role, parse_switch
 from rbac.open_store import OpenStore
-from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Until
-from rbac.text import plain
 from rbac.vocabulary import Domain, Kind, Revision
 
 Moment = str | datetime | None
@@ -65,7 +63,7 @@ class Acting:
         if not self._free.acquire(blocking=False):
             raise self._in_use()
         try:
-            self._opener, self._opened = present_user(), self._begin()
+            self._opener, self._opened = current_thread_or_task(), self._begin()
             self._block = self._opened.__enter__()
         except BaseException:
             self._forget_block()
@@ -74,7 +72,7 @@ class Acting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._opened is not None and self._opener is not None
-        stray = None if error is not None or self._opener == present_user() else self._in_use()
+        stray = None if error is not None or self._opener == current_thread_or_task() else self._in_use()
         try:
             if self._opener[0] != os.getpid():
                 _of_the_parent.append(self._opened)
@@ -177,11 +175,19 @@ class Acting:
 
     def assign_annotator(self, user: str, *, task: str, project: str) -> Revision:
         """Assign a task to a member of the project, to annotate."""
-        return self._assign(user, "annotator", task, project)
+        name, what, where = parse_id(user, "user"), parse_id(task, "task"), parse_id(project, "project")
+        with self._call("assign_annotator", name, what, where) as call:
+            if call.authority:
+                tasks.assign(call.authority, name, "annotator", task=what, project=where)
+        return call.revision
 
     def assign_reviewer(self, user: str, *, task: str, project: str) -> Revision:
         """Assign a task to a member of the project, to review."""
-        return self._assign(user, "reviewer", task, project)
+        name, what, where = parse_id(user, "user"), parse_id(task, "task"), parse_id(project, "project")
+        with self._call("assign_reviewer", name, what, where) as call:
+            if call.authority:
+                tasks.assign(call.authority, name, "reviewer", task=what, project=where)
+        return call.revision
 
     def unassign(self, user: str, *, task: str, project: str) -> Revision:
         """Take back every assignment of a task to a member."""
@@ -261,22 +267,15 @@ class Acting:
 
     # -- how a change is made ------------------------------------------------------------------------------------------
 
-    def _assign(self, user: str, kind: str, task: str, project: str) -> Revision:
-        name, what, where = parse_id(user, "user"), parse_id(task, "task"), parse_id(project, "project")
-        with self._call(f"assign_{kind}", name, what, where) as call:
-            if call.authority:
-                tasks.assign(call.authority, name, kind, task=what, project=where)
-        return call.revision
-
     @contextmanager
     def _call(self, operation: str, *arguments: object) -> Iterator[Call]:
         """One change: part of the open block, or else a transaction of its own."""
         opener = self._opener
         if opener is None:
-            with self._begin(shown(operation, arguments)) as block, block.call(operation, arguments) as call:
+            with self._begin(in_words(operation, arguments)) as block, block.call(operation, arguments) as call:
                 yield call
             return
-        if self._block is None or opener != present_user():
+        if self._block is None or opener != current_thread_or_task():
             raise self._in_use()
         with self._block.call(operation, arguments) as call:
             yield call
@@ -298,25 +297,9 @@ class Acting:
         store.wrote(organization, work.revision)
 
     def _in_use(self) -> Conflict:
-        where = "this block already" if self._opener == present_user() else "a block of another thread or task: make another handle"
+        here = self._opener == current_thread_or_task()
+        where = "this block already" if here else "a block of another thread or task: make another handle"
         return Conflict(f"{self._actor} is acting on {self._organization} in {where}")
-
-
-def transfer_ownership(store: OpenStore, organization: str, *, to: str, ticket: str, operator: str) -> Revision:
-    """Make `to` the Owner of an organization, as an operator with a ticket; returns the revision."""
-    if not ticket or plain(ticket, 255) != ticket:
-        raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {quoted(ticket)}")
-    engine, actor, now, operation = store.ready(), parse_id(operator, "operator"), store.clock(), "transfer_ownership"
-    with (
-        recorded(engine, organization, actor=actor, operation=f"{operation} {to} {ticket}", at=now),
-        writing(engine, organization, actor=actor, actor_kind="operator", operation=operation, ticket=ticket, at=now) as work,
-    ):
-        snapshot = Snapshot(work.connection, organization, store.decider.policy.reads)
-        record = snapshot.organization()
-        assert record is not None, "the unit of work has locked it"
-        people.transfer_ownership(work, snapshot.member(to), to=to, owner=record.owner)
-    store.wrote(organization, work.revision)
-    return Revision(work.revision, work.facts)
 
 
 def _project(domain: str | Domain) -> Domain:

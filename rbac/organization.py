@@ -101,9 +101,20 @@ class Organization(Queries):
 
         An operator's operation with a reference to why: nobody inside the organization can do it, the Owner included.
         """
-        from rbac.acting import transfer_ownership
+        from rbac.administration import people
+        from rbac.database.audit.refusals import recorded
+        from rbac.database.unit_of_work import writing
 
-        return transfer_ownership(self._store, self.id, to=parse_id(to, "user"), ticket=ticket, operator=operator)
+        name, why, actor = parse_id(to, "user"), people.parse_ticket(ticket), parse_id(operator, "operator")
+        store, operation, now = self._store, "transfer_ownership", self._store.clock()
+        engine = store.ready()
+        with (
+            recorded(engine, self.id, actor=actor, operation=f"{operation} {name} {why}", at=now),
+            writing(engine, self.id, actor=actor, actor_kind="operator", operation=operation, ticket=why, at=now) as work,
+        ):
+            people.transfer_ownership(work, to=name)
+        store.wrote(self.id, work.revision)
+        return Revision(work.revision, work.facts)
 
     def as_of(self, moment: int | str | datetime) -> Past:
         """The organization as it was at a revision, or at an instant, to be asked the same questions.

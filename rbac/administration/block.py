@@ -49,7 +49,7 @@ class Block:
     def call(self, operation: str, arguments: tuple[object, ...]) -> Iterator[Call]:
         """One change; its revision is the one it will have once the transaction commits."""
         self._asked_for.append(" ".join(map(str, (operation, *arguments))))
-        self._attempt.operation = shown(operation, arguments)
+        self._attempt.operation = in_words(operation, arguments)
         if self._first is not None:
             yield Call(None, Revision(self._first.revision))
             return
@@ -84,7 +84,7 @@ class Block:
             raise Conflict(f"the key {quoted(self._key)} was used for another change, at revision {self._first.revision}")
 
 
-def shown(operation: str, arguments: tuple[object, ...]) -> str:
+def in_words(operation: str, arguments: tuple[object, ...]) -> str:
     """A change as a refusal has it: `grant andy reviewer`."""
     return " ".join(str(each) for each in (operation, *arguments) if each is not None)
 
@@ -94,8 +94,8 @@ def shown(operation: str, arguments: tuple[object, ...]) -> str:
 _this_thread = threading.local()
 
 
-def present_user() -> tuple[object, ...]:
-    """What runs now: the process, the thread and, where there is one, the asyncio task.
+def current_thread_or_task() -> tuple[object, ...]:
+    """The process, the thread and, where there is one, the asyncio task that runs now.
 
     A thread is told apart by an object of its own: the numbers of threads that have ended are given to new ones.
     """

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from rbac.administration.authority import Authority
+from rbac.administration.view import WorkView
 from rbac.database.changes import write
 from rbac.database.stored_facts import Value, member_value, project_role_value
 from rbac.database.unit_of_work import Work
-from rbac.errors import Refused
+from rbac.errors import Refused, UnknownName
+from rbac.names import quoted
 from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, in_force
+from rbac.text import plain
 from rbac.vocabulary import WORKERS, Permission, Role, State
 
 
@@ -71,17 +74,27 @@ def revoke(authority: Authority, user: str, project: str) -> None:
         write(authority.work, "project_role", user=user, domain=str(record.domain), before=_value(before))
 
 
-def transfer_ownership(work: Work, member: MemberRecord | None, *, to: str, owner: str) -> None:
-    """Make `to`, whose record is `member`, the Owner instead of `owner`; the row of every Owner says administrator."""
+def transfer_ownership(work: Work, *, to: str) -> None:
+    """Make `to` the Owner; the old Owner becomes administrator, which the row of every Owner says. No member may do it."""
+    view = WorkView(work, {})
+    member, organization = view.member(to), view.organization()
+    assert organization is not None, "the unit of work has locked it"
     if member is None or not member.active:
         state = member.state if member else "no member"
         raise Refused(f"{to} is {state} in {work.organization}: only an active member can become Owner")
-    if to == owner:
+    if to == organization.owner:
         return
     if member.role is not Role.ADMINISTRATOR:
         after = member_value(Role.ADMINISTRATOR, State.ACTIVE)
         write(work, "member", user=to, before=member_value(member.role, member.state), after=after)
-    write(work, "owner", before={"user": owner}, after={"user": to})
+    write(work, "owner", before={"user": organization.owner}, after={"user": to})
+
+
+def parse_ticket(text: str) -> str:
+    """`text` itself when it can be the ticket of a transfer; raises UnknownName."""
+    if isinstance(text, str) and text and plain(text, 255) == text:
+        return text
+    raise UnknownName(f"a ticket is 1 to 255 printable ASCII characters, not {quoted(text)}")
 
 
 def _project_to_manage(authority: Authority, user: str, project: str) -> ProjectRecord:

@@ -20,9 +20,9 @@ from rbac.statefile.shape import (
     StateFile,
     TaskState,
     WorkspaceState,
-    both_ends,
     in_full,
     members_of,
+    printable,
 )
 from rbac.vocabulary import WORKERS, Distribution, PauseReason, Role, State
 
@@ -179,4 +179,4 @@ class _Checker:
             self._wrong(str(error), path)
 
     def _wrong(self, message: str, path: str) -> NoReturn:
-        raise StateError(message, file=self._file, path=both_ends(path))
+        raise StateError(message, file=self._file, path=printable(path))

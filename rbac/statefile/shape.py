@@ -18,13 +18,9 @@ from rbac.documents import DocumentError, convert, parse_json, parse_yaml, write
 from rbac.errors import StateError
 from rbac.text import plain, visible
 
-_SHOWN = 400  # characters of a path or sentence
+_SHOWN = 400  # characters of a path, a sentence or the name of a file
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-_LONGEST = 300
-"""How many characters of a file's name an error repeats."""
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -143,8 +139,7 @@ def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
 
 def file_name(path: str | Path) -> str:
     """The name of a file as an error repeats it: on one line, and of a very long one both ends."""
-    name = visible(str(path))
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}...{name[-_LONGEST // 2 :]}"
+    return visible(_both_ends(str(path)))
 
 
 def write_state(state: StateFile, *, as_json: bool = False) -> str:
@@ -168,20 +163,24 @@ def members_of(domain: WorkspaceState | ProjectState) -> Iterator[tuple[str, dat
         yield from ((user, ends.until if ends else None) for user, ends in listed.items())
 
 
-def both_ends(text: str) -> str:
-    """A path or sentence as an error has it: printable, and of a very long one both ends."""
-    return plain(text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}")
+def printable(text: str) -> str:
+    """A path inside a file, or a sentence, as an error repeats it: as plain text, and of a very long one both ends."""
+    return plain(_both_ends(text))
+
+
+def _both_ends(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
 
 
 def _convert(data: Any, file: str) -> StateFile:
     try:
         return convert(data, StateFile)
     except DocumentError as error:
-        message = both_ends(error.message)
+        message = printable(error.message)
         hint = ": quote it" if "expected `str" in message and "got `str" not in message else ""
         if "RFC3339" in message:
             message = "expected an instant, as in 2027-01-31T12:00:00Z"
-        raise StateError(f"{message}{hint}", file=file, path=both_ends(_named(data, error.path))) from None
+        raise StateError(f"{message}{hint}", file=file, path=printable(_named(data, error.path))) from None
 
 
 _VALUES: dict[str, Any] = {
