@@ -15,6 +15,7 @@ import rbac
 from rbac.cli import output
 from rbac.cli.errors import No
 from rbac.errors import PolicyError, Problem
+from rbac.names import stored_id
 
 if TYPE_CHECKING:
     from rbac.organization import Organization
@@ -72,7 +73,7 @@ class Session:
         if len(there) != 1:
             shown = ", ".join(there[:5]) + (" ..." if len(there) > 5 else "")
             raise click.UsageError(f"name an organization with --org: {shown}" if there else "the store has no organization yet")
-        return self.store().organization(there[0])
+        return self.store().organization(stored_id(there[0], "organization"))
 
     def existing(self) -> Organization:
         """The same; raises No when there is no such organization."""

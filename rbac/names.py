@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Iterable
 from typing import TypeVar
 
-from rbac.errors import UnknownName
+from rbac.errors import StoreError, UnknownName
 from rbac.vocabulary import ORGANIZATION, PERMISSIONS, Domain, Kind, Permission, Role, Via, Word
 
 _Names = TypeVar("_Names", bound=Word)
@@ -39,6 +39,14 @@ def parse_id(text: str, what: str) -> str:
     article = "an" if what[0] in "aeio" else "a"
     rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
     raise UnknownName(f"{quoted(text)} cannot be the id of {article} {what}: {rule}")
+
+
+def stored_id(text: str, what: str) -> str:
+    """An id that the store holds; raises StoreError for one that only a damaged file can hold."""
+    try:
+        return parse_id(text, what)
+    except UnknownName as error:
+        raise StoreError(f"the store is damaged, restore a backup: {error}") from None
 
 
 def parse_domain(text: str | Domain) -> Domain:

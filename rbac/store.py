@@ -21,7 +21,8 @@ from rbac.database import tables as t
 from rbac.database.engine import file_of, open_engine
 from rbac.database.watch.listener import MAX_STALENESS, POLL
 from rbac.decisions.decider import Decider
-from rbac.names import parse_id, parse_ids, parse_switch, quoted
+from rbac.errors import StoreError
+from rbac.names import parse_id, parse_ids, parse_switch, quoted, stored_id
 from rbac.open_store import OpenStore
 from rbac.organization import Organization
 from rbac.policy.model import read_model
@@ -201,7 +202,11 @@ class Store:
         with self._store.reading() as connection:
             yield from damages(connection)
         for name in self.organizations():
-            organization = self.organization(name)
+            try:
+                organization = self.organization(stored_id(name, "organization"))
+            except StoreError as error:
+                yield str(error)
+                continue
             yield from (f"{name}: {problem}" for problem in organization.verify().problems)
             for permission, why in organization.ineffective_restrictions().items():
                 yield f"{name}: the restriction of {permission} has no full effect: {why}"

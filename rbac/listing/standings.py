@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from rbac.database import tables as t
+from rbac.names import stored_id
 from rbac.policy.roles import role_in_force
 from rbac.snapshot.records import Instant, MemberRecord, Until, ends_of, in_force
 from rbac.vocabulary import MANAGER_OR_ABOVE, ORGANIZATION, Domain, Kind, Role
@@ -43,7 +44,7 @@ def domains(connection: Connection, organization: str) -> Iterator[Domain]:
     for table, kind in ((t.workspace, Kind.WORKSPACE), (t.project, Kind.PROJECT)):
         query = select(table.c.id).where(table.c.organization == organization).order_by(table.c.id)
         for name in connection.execute(query, execution_options={"yield_per": 1000}).scalars():
-            yield Domain(kind, name)
+            yield Domain(kind, stored_id(name, kind))
 
 
 def standings(connection: Connection, organization: str, member: MemberRecord, now: Instant) -> list[Standing]:

@@ -145,3 +145,34 @@ def test_completion_offers_no_name_that_is_not_printable(process: Process, edite
     lines = process([], environment=environment).stdout.decode().splitlines()
 
     assert "plain,olga" in lines and not any("andy" in each or "no problems" in each for each in lines)
+
+
+def _rename_organization() -> None:
+    connection = sqlite3.connect("rbac.db", isolation_level=None)
+    connection.executescript("PRAGMA ignore_check_constraints = on; PRAGMA foreign_keys = off")
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for table in tables:
+        for column in ("organization", "id") if table == "organization" else ("organization",):
+            if column in {row[1] for row in connection.execute(f"PRAGMA table_info('{table}')")}:
+                connection.execute(f'UPDATE "{table}" SET "{column}" = ?', (f"acme{EVIL}",))
+    connection.close()
+
+
+@pytest.mark.parametrize("line", ["doctor", *(line for line in SHOWN if line not in ("doctor", "db upgrade"))])
+def test_an_organization_whose_stored_name_cannot_be_one_is_damage_of_the_store_and_no_usage_error(
+    rbac: Rbac, edited: Path, line: str
+) -> None:
+    _rename_organization()
+
+    answer = rbac(line)
+
+    assert answer.exit_code == (1 if line == "doctor" else 6), answer.output
+    assert all(each.isprintable() for each in answer.output.split("\n"))
+
+
+@pytest.mark.parametrize("line", ["matrix --user max", "matrix --user max --json", "matrix --user max --format csv"])
+def test_a_domain_whose_stored_name_cannot_be_one_is_damage_of_the_store_and_no_usage_error(rbac: Rbac, edited: Path, line: str) -> None:
+    answer = rbac(line)
+
+    assert answer.exit_code == 6
+    assert answer.stderr.startswith("rbac: the store is damaged, restore a backup: ")
