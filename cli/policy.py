@@ -126,6 +126,22 @@ def _lint_alone(data: bytes, name: str) -> None:
         output.text(f"{other}\n", err=True)
 
 
+@command("rbac policy init", under=policy)
+@current
+def init(session: Session) -> None:
+    """Put a policy under review in the present folder.
+
+    Writes policy.csv, claims.yaml, tests/policy, a workflow and hooks; nothing when one of them is there.
+    """
+    from rbac.review.scaffold import scaffold
+
+    files = scaffold(Path())
+    if session.json:
+        output.as_json({"written": files})
+    else:
+        output.text("".join(f"{name}\n" for name in files))
+
+
 @command("rbac policy lint", "rbac policy lint policy.csv --fix", under=policy)
 @_files
 @click.option("--fix", is_flag=True, help="First correct what layout can correct: headings, order, columns.")

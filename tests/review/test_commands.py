@@ -40,7 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_command_has_help_with_an_example() -> None:
     listed = rbac("policy", "--help").output
-    for name in ("claims", "coverage", "diff", "fmt", "lint", "mutate", "test"):
+    for name in ("claims", "coverage", "diff", "fmt", "init", "lint", "mutate", "test"):
         assert f"  {name} " in listed
         shown = rbac("policy", name, "--help")
         assert shown.exit_code == 0
