@@ -44,7 +44,7 @@ class Acting:
     else the thread: this handle used from elsewhere meanwhile raises Conflict. Without a block it may be shared.
 
     `expect` raises Conflict when the organization is at another revision. `key`, any printable text, makes a retry harmless:
-    the same changes sent by the same actor under the same key are made once, and a retry returns their revision.
+    the same changes sent by the same actor under the same key are made once, and a retry returns their revision; for 30 days.
     What is refused is recorded once the transaction is over, also when the block went on after it.
     """
 
