@@ -16,7 +16,7 @@ from typing import Self, Unpack
 
 from rbac.administration import members, people, projects, settings, tasks
 from rbac.administration.authority import Authority
-from rbac.administration.block import Block, Call, current_thread_or_task, in_words
+from rbac.administration.block import Block, Call, Opener, in_words
 from rbac.administration.keys import parse_key
 from rbac.administration.settings import Settings
 from rbac.clock import parse_instant
@@ -55,7 +55,7 @@ class Acting:
         self._expect = expect
         self._key = None if key is None else parse_key(key)
         self._free = threading.Lock()  # held while a block is open
-        self._opener: tuple[object, ...] | None = None
+        self._opener: Opener | None = None
         self._block: Block | None = None
         self._opened: AbstractContextManager[Block] | None = None
 
@@ -63,7 +63,7 @@ class Acting:
         if not self._free.acquire(blocking=False):
             raise self._in_use()
         try:
-            self._opener, self._opened = current_thread_or_task(), self._begin()
+            self._opener, self._opened = Opener.now(), self._begin()
             self._block = self._opened.__enter__()
         except BaseException:
             self._forget_block()
@@ -72,9 +72,9 @@ class Acting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._opened is not None and self._opener is not None
-        stray = None if error is not None or self._opener == current_thread_or_task() else self._in_use()
+        stray = None if error is not None or self._opener.is_running() else self._in_use()
         try:
-            if self._opener[0] != os.getpid():
+            if self._opener.process != os.getpid():
                 _of_the_parent.append(self._opened)
             elif stray is None:
                 self._opened.__exit__(kind, error, trace)
@@ -275,7 +275,7 @@ class Acting:
             with self._begin(in_words(operation, arguments)) as block, block.call(operation, arguments) as call:
                 yield call
             return
-        if self._block is None or opener != current_thread_or_task():
+        if self._block is None or not opener.is_running():
             raise self._in_use()
         with self._block.call(operation, arguments) as call:
             yield call
@@ -297,8 +297,8 @@ class Acting:
         store.wrote(organization, work.revision)
 
     def _in_use(self) -> Conflict:
-        here = self._opener == current_thread_or_task()
-        where = "this block already" if here else "a block of another thread or task: make another handle"
+        nested = self._opener is not None and self._opener.is_running()
+        where = "this block already" if nested else "a block of another thread or task: make another handle"
         return Conflict(f"{self._actor} is acting on {self._organization} in {where}")
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from rbac.administration.authority import Authority
 from rbac.administration.keys import Use, fingerprint_of, first_use, keep
@@ -94,16 +95,29 @@ def in_words(operation: str, arguments: tuple[object, ...]) -> str:
 _this_thread = threading.local()
 
 
-def current_thread_or_task() -> tuple[object, ...]:
-    """The process, the thread and, where there is one, the asyncio task that runs now.
+class Opener(NamedTuple):
+    """What opened a block: a process, a thread of it and, where one ran, an asyncio task.
 
-    A thread is told apart by an object of its own: the numbers of threads that have ended are given to new ones.
+    A thread is an object of its own: the numbers of threads that have ended are given to new ones.
     """
-    if not hasattr(_this_thread, "itself"):
-        _this_thread.itself = object()
-    asyncio = sys.modules.get("asyncio")  # where it was never imported there is no task
-    try:
-        task = None if asyncio is None else asyncio.current_task()
-    except RuntimeError:  # no loop runs in this thread
-        task = None
-    return os.getpid(), _this_thread.itself, task
+
+    process: int
+    thread: object
+    task: object | None
+
+    @classmethod
+    def now(cls) -> Self:
+        """What runs now."""
+        if not hasattr(_this_thread, "itself"):
+            _this_thread.itself = object()
+        asyncio = sys.modules.get("asyncio")  # where it was never imported there is no task
+        try:
+            task = None if asyncio is None else asyncio.current_task()
+        except RuntimeError:  # no loop runs in this thread
+            task = None
+        return cls(os.getpid(), _this_thread.itself, task)
+
+    def is_running(self) -> bool:
+        """Whether it is what runs now. A block that no task opened belongs to its thread, and so to every task there."""
+        now = Opener.now()
+        return self.process == now.process and self.thread is now.thread and (self.task is None or self.task is now.task)

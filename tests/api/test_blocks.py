@@ -148,6 +148,23 @@ def test_a_task_or_thread_begun_inside_a_block_may_not_use_it(acme: Organization
     assert (acme.revision, acme.role_of("rita"), acme.role_of("mia")) == (2, Role.REVIEWER, Role.REVIEWER)
 
 
+def test_a_block_that_no_task_opened_belongs_to_its_thread_and_so_to_every_task_there(acme: Organization) -> None:
+    async def change(ada: Acting) -> None:
+        ada.grant("rita", "annotator")
+        with pytest.raises(rbac.Conflict, match=ELSEWHERE):
+            await asyncio.to_thread(ada.grant, "mia", "annotator")
+
+    with pytest.raises(ZeroDivisionError), acme.acting("ada") as ada:
+        asyncio.run(change(ada))
+        raise ZeroDivisionError
+    assert acme.revision == 1
+
+    with ada:
+        asyncio.run(change(ada))
+
+    assert (acme.revision, acme.role_of("rita"), acme.role_of("mia")) == (2, Role.ANNOTATOR, Role.MANAGER)
+
+
 def test_a_thread_that_reuses_the_number_of_an_ended_one_may_not_use_its_block(acme: Organization) -> None:
     ada, numbers = acme.acting("ada"), set[int]()
 

@@ -141,7 +141,7 @@ SEEDS = (
     Seed(
         "a block is joined from another thread",
         "rbac/acting.py",
-        "if self._block is None or opener != current_thread_or_task():",
+        "if self._block is None or not opener.is_running():",
         "if self._block is None:",
         "tests/api/test_blocks.py::test_a_call_of_another_thread_neither_joins_the_block_nor_waits_for_it",
     ),
