@@ -130,8 +130,8 @@ def _places(size: Size) -> Iterator[tuple[str, DomainRecord]]:
 
 def _fill(path: Path, size: Size) -> None:
     with sqlite3.connect(path) as base:
-        base.execute("UPDATE organization SET plugins_enabled = 1")
-        base.executemany("INSERT INTO restriction (organization, permission, level) VALUES ('acme', ?, ?)", RESTRICTED.items())
+        base.execute("UPDATE rbac_organization SET plugins_enabled = 1")
+        base.executemany("INSERT INTO rbac_restriction (organization, permission, level) VALUES ('acme', ?, ?)", RESTRICTED.items())
         insert = "INSERT INTO {} VALUES ('acme', {})"
         base.executemany(
             insert.format('member (organization, "user", role, state)', "?, ?, ?"),

@@ -10,8 +10,8 @@ DO $$
 DECLARE
     partitions CONSTANT int := 16;
     tables CONSTANT text[] := ARRAY[
-        'organization', 'member', 'restriction', 'workspace', 'project', 'workspace_member', 'project_member', 'project_role',
-        'pause', 'task', 'assignment', 'worked_on', 'audit', 'audit_change', 'request_key', 'refusal'
+        'rbac_organization', 'rbac_member', 'rbac_restriction', 'rbac_workspace', 'rbac_project', 'rbac_workspace_member', 'rbac_project_member',
+        'rbac_project_role', 'rbac_pause', 'rbac_task', 'rbac_assignment', 'rbac_worked_on', 'rbac_audit', 'rbac_audit_change', 'rbac_request_key', 'rbac_refusal', 'rbac_ended_task_fact'
     ];
     name text;
     line text;
@@ -35,9 +35,9 @@ BEGIN
     WHERE NOT tgisinternal AND tgrelid = ANY (tables::regclass[]);
 
     INSERT INTO put_back (statement)
-    SELECT 'CREATE VIEW casbin_rule (ptype, v0, v1, v2, v3, v4, v5) AS ' || pg_get_viewdef('casbin_rule'::regclass);
+    SELECT 'CREATE VIEW rbac_casbin_rule (ptype, v0, v1, v2, v3, v4, v5) AS ' || pg_get_viewdef('rbac_casbin_rule'::regclass);
 
-    DROP VIEW casbin_rule;
+    DROP VIEW rbac_casbin_rule;
     FOR line IN
         SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
         FROM pg_constraint
@@ -50,7 +50,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I RENAME TO %I', name, name || '_whole');
         EXECUTE format(
             'CREATE TABLE %I (LIKE %I INCLUDING CONSTRAINTS INCLUDING DEFAULTS) PARTITION BY HASH (%I)',
-            name, name || '_whole', CASE name WHEN 'organization' THEN 'id' ELSE 'organization' END
+            name, name || '_whole', CASE name WHEN 'rbac_organization' THEN 'id' ELSE 'organization' END
         );
         FOR number IN 0 .. partitions - 1 LOOP
             EXECUTE format(

@@ -283,10 +283,10 @@ class Acting:
     @contextmanager
     def _begin(self, operation: str = "") -> Iterator[Block]:
         store, organization, actor = self._store, self._organization, self._actor
-        engine, now = store.ready(), store.clock()
+        engine, now, policy = store.ready(), store.clock(), store.decider.policy.digest
         with (
             recorded(engine, organization, actor=actor, operation=operation, at=now) as attempt,
-            writing(engine, organization, actor=actor, actor_kind="member", operation="", at=now) as work,
+            writing(engine, organization, actor=actor, actor_kind="member", operation="", at=now, policy=policy) as work,
         ):
             block = Block(Authority(work, store.decider, actor, now), attempt, self._key)
             if not block.replayed and self._expect is not None and work.revision != self._expect:

@@ -17,7 +17,12 @@ from rbac.vocabulary import ORGANIZATION, PERMISSIONS, Domain, Kind, Permission,
 _Names = TypeVar("_Names", bound=Word)
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
-"""What a user, organization, workspace, project or task may be called; case counts."""
+"""What an organization, workspace, project or task may be called; case counts."""
+
+USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+|'~#:=-]{0,254}")
+"""What a user, or an operator, may be called: what identity providers issue. Case counts."""
+
+_USERS = frozenset({"user", "actor", "operator"})
 
 
 _LONGEST = 150
@@ -34,11 +39,12 @@ def quoted(value: object) -> str:
 
 def parse_id(text: str, what: str) -> str:
     """`text` as plain text when it can be the id of `what` (a user, a project ...); raises UnknownName."""
-    if isinstance(text, str) and ID.fullmatch(text):
+    ids = USER_ID if what in _USERS else ID
+    if isinstance(text, str) and ids.fullmatch(text):
         return text if type(text) is str else str.__str__(text)
     article = "an" if what[0] in "aeio" else "a"
-    rule = "1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit"
-    raise UnknownName(f"{quoted(text)} cannot be the id of {article} {what}: {rule}")
+    rule = "1 to 255 of A-Z a-z 0-9 . _ @ + | ' ~ # : = -" if ids is USER_ID else "1 to 128 of A-Z a-z 0-9 . _ @ + -"
+    raise UnknownName(f"{quoted(text)} cannot be the id of {article} {what}: {rule}, the first a letter or digit")
 
 
 def stored_id(text: str, what: str) -> str:

@@ -110,7 +110,9 @@ class Organization(Queries):
         engine = store.ready()
         with (
             recorded(engine, self.id, actor=actor, operation=f"{operation} {name} {why}", at=now),
-            writing(engine, self.id, actor=actor, actor_kind="operator", operation=operation, ticket=why, at=now) as work,
+            writing(
+                engine, self.id, actor=actor, actor_kind="operator", operation=operation, ticket=why, at=now, policy=self.policy.digest
+            ) as work,
         ):
             people.transfer_ownership(work, to=name)
         store.wrote(self.id, work.revision)

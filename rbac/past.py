@@ -7,7 +7,7 @@ that leads to an impossible state is refused instead of answered from. Nothing h
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,7 +19,8 @@ from rbac.database.audit.log import Entry, entry_at
 from rbac.database.audit.replay import State, as_facts, replay
 from rbac.database.changes import copy_all
 from rbac.database.engine import changing, open_engine, reading
-from rbac.database.stored_facts import FactName
+from rbac.database.stored_facts import ORDER, Fact, FactName
+from rbac.database.task_facts import task_facts_at
 from rbac.decisions.decider import Decider
 from rbac.errors import Refused, StoreError, UnknownName
 from rbac.open_store import OpenStore
@@ -40,9 +41,9 @@ class Past(Queries):
 
     __slots__ = ("__weakref__", "_store", "at", "id", "revision")
 
-    def __init__(self, decider: Decider, organization: str, state: State, revision: int, at: Instant) -> None:
+    def __init__(self, decider: Decider, organization: str, state: State, tasks: Iterable[Fact], revision: int, at: Instant) -> None:
         self.id, self.revision, self.at = organization, revision, at
-        self._store: PastStore = PastStore(decider, organization, state, revision, at)
+        self._store: PastStore = PastStore(decider, organization, state, tasks, revision, at)
 
     @property
     def owner(self) -> str | None:
@@ -54,14 +55,14 @@ class Past(Queries):
 class PastStore:
     """The tables of one revision in memory, and the records read from them; lives as long as the Past it belongs to."""
 
-    def __init__(self, decider: Decider, organization: str, state: State, revision: int, at: Instant) -> None:
+    def __init__(self, decider: Decider, organization: str, state: State, tasks: Iterable[Fact], revision: int, at: Instant) -> None:
         self.decider = decider
         self._revision, self._at = revision, at
         self._engine = open_engine("sqlite://")
         weakref.finalize(self, self._engine.dispose)
         t.metadata.create_all(self._engine)
         with changing(self._engine) as connection:
-            _fill(connection, organization, state, revision)
+            _fill(connection, organization, state, tasks, revision, at)
         self._cache = RecordCache(self._engine, _Unchanging(), decider.policy.reads)
 
     def clock(self) -> Instant:
@@ -113,7 +114,8 @@ def as_of(store: OpenStore, organization: str, moment: int | str | datetime) -> 
         entry, at = _entry_at(connection, organization, moment, store.clock())
         revision = 0 if entry is None else entry.revision
         try:
-            return Past(store.decider, organization, replay(connection, organization, upto=revision), revision, at)
+            state, tasks = replay(connection, organization, upto=revision), task_facts_at(connection, organization, at)
+            return Past(store.decider, organization, state, tasks, revision, at)
         except (Refused, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"the audit of {organization} leads to no state that can be: `rbac audit --verify` says where") from error
 
@@ -131,13 +133,17 @@ def _entry_at(connection: Connection, organization: str, moment: int | str | dat
     return entry_at(connection, organization, at=at), at
 
 
-def _fill(connection: Connection, organization: str, state: State, revision: int) -> None:
-    """Every fact of a state, into tables that are empty."""
+def _fill(connection: Connection, organization: str, state: State, tasks: Iterable[Fact], revision: int, at: Instant) -> None:
+    """Every fact of a state and of its tasks, into tables that are empty; a task that is assigned is there whatever its stamp says."""
     if _OWNER not in state.facts:
         return
     facts = list(as_facts(state))
+    projects = {fact.domain for fact in facts if fact.kind == "project"}
+    assigned = (Fact("task", None, fact.domain, {"task": fact.value["task"]}) for fact in facts if fact.kind == "assignment")
+    there = {fact.key: fact for fact in (*assigned, *tasks) if fact.domain in projects}
+    facts = sorted([*facts, *there.values()], key=lambda fact: ORDER[fact.kind, fact.domain.partition(":")[0]])
     switches = {name: value for fact in facts if fact.kind == "settings" for name, value in fact.value.items()}
     owner = state.value(_OWNER)["user"]
     row = {"id": organization, "owner": owner, "owner_state": "active", "revision": revision, "head": "0" * 64}
     connection.execute(insert(t.organization), row | t.SETTINGS | switches)
-    copy_all(connection, organization, (fact for fact in facts if fact.kind != "settings"))
+    copy_all(connection, organization, (fact for fact in facts if fact.kind != "settings"), at)

@@ -94,7 +94,7 @@ class Store:
         schema.create(self._store.engine)
         engine = self._store.ready()
         with recorded(engine, name, actor=actor, operation=f"init {first}", at=now), transaction(engine) as works:
-            work = works.found(name, owner=first, actor=actor, operation="init", at=now)
+            work = works.found(name, owner=first, actor=actor, operation="init", at=now, policy=self.policy.digest)
         self._store.wrote(name, work.revision)
         return Revision(work.revision, work.facts)
 
@@ -132,7 +132,7 @@ class Store:
         with recorded(engine, "", actor=actor, operation="import", at=now) as attempt, transaction(engine) as works:
             for each in sorted(state.organizations, key=lambda each: each.id):
                 attempt.organization = each.id
-                imported.append(import_organization(works, each, update=update, actor=actor, at=now, progress=progress))
+                imported.append(import_organization(works, each, update=update, actor=actor, at=now, policy=self.policy, progress=progress))
         for result in imported:
             self._store.wrote(result.organization, result.revision)
         return [replace(each, warnings=warned[each.organization]) for each in imported]
@@ -164,24 +164,33 @@ class Store:
     ) -> Revision:
         """The application's facts of one project: tasks that are there, tasks that are gone, who has worked on which.
 
-        One transaction and one revision a batch; what is known already changes nothing. Returns the revision.
+        One transaction a batch; what is known already changes nothing. These facts are outside revisions and audit: the
+        present revision is returned. Tasks that are assigned are taken back first, which is an audited change and a revision.
         """
-        from rbac.administration.tasks import record
+        from rbac.administration.tasks import take_back
         from rbac.database.audit.refusals import recorded
+        from rbac.database.engine import changing
+        from rbac.database.task_facts import end_tasks, record
         from rbac.database.unit_of_work import writing
 
         name, where = parse_id(organization, "organization"), parse_id(project, "project")
-        new, old = parse_ids(tasks, "task"), parse_ids(removed, "task")
+        new, old = parse_ids(tasks, "task"), sorted(set(parse_ids(removed, "task")))
         if not isinstance(worked_on, Mapping | None):
             raise TypeError(f"worked_on has the users of each task, as in {{'t1': ['andy']}}: not {quoted(worked_on)}")
         done = {parse_id(task, "task"): parse_ids(users, "user") for task, users in (worked_on or {}).items()}
         actor, now = parse_id(operator, "operator"), self._store.clock()
-        engine = self._store.ready()
-        with (
-            recorded(engine, name, actor=actor, operation=f"record project:{where}", at=now),
-            writing(engine, name, actor=actor, actor_kind="operator", operation="record", at=now) as work,
-        ):
-            record(work, where, tasks=new, removed=old, worked_on=done)
+        engine, policy = self._store.ready(), self.policy.digest
+        with recorded(engine, name, actor=actor, operation=f"record project:{where}", at=now):
+            if not old:
+                with changing(engine) as connection:
+                    record(connection, name, where, tasks=new, worked_on=done, at=now)
+                    revision = connection.execute(select(t.organization.c.revision).where(t.organization.c.id == name)).scalar_one()
+                return Revision(revision)
+            with writing(engine, name, actor=actor, actor_kind="operator", operation="record", at=now, policy=policy) as work:
+                record(work.connection, name, where, tasks=new, worked_on=done, at=now)
+                take_back(work, where, old)
+                end_tasks(work.connection, name, where, at=now, tasks=old)
+                work.commit_unchanged()
         self._store.wrote(name, work.revision)
         return Revision(work.revision, work.facts)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
+from sqlalchemy import select
 
 from rbac.administration.authority import Authority
+from rbac.database import tables as t
 from rbac.database.changes import write
 from rbac.database.stored_facts import dependants, project_value, workspace_value
+from rbac.database.task_facts import end_tasks
 from rbac.database.unit_of_work import Work
 from rbac.errors import Refused
 from rbac.snapshot.records import ProjectRecord
@@ -65,8 +68,12 @@ def delete_project(authority: Authority, project: str) -> None:
     """Delete a project and everything that belongs to it; a later project of that id inherits nothing."""
     record = authority.project(project)
     authority.require(Permission.PROJECT_DELETE, record.domain)
-    _erase(authority.work, record.domain)
-    write(authority.work, "project", domain=str(record.domain), before=project_value(record))
+    work, c = authority.work, t.project.c
+    where = (c.organization == work.organization, c.id == project)
+    work.connection.execute(select(c.id).where(*where).with_for_update()).close()  # no task is recorded between the deletions below
+    _erase(work, record.domain)
+    end_tasks(work.connection, work.organization, project, at=work.at)
+    write(work, "project", domain=str(record.domain), before=project_value(record))
 
 
 def delete_workspace(authority: Authority, workspace: str) -> None:

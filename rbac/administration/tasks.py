@@ -1,8 +1,8 @@
-"""Tasks: assignments by a member, and the application's facts: which tasks exist and who has worked on them."""
+"""To whom tasks are assigned. Which tasks there are the application records: rbac/database/task_facts.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
@@ -10,8 +10,7 @@ from rbac.administration.authority import Authority
 from rbac.database import tables as t
 from rbac.database.changes import write
 from rbac.database.unit_of_work import Work
-from rbac.errors import Refused
-from rbac.vocabulary import Domain, Kind, Permission, State
+from rbac.vocabulary import Domain, Kind, Permission
 
 _PERMISSIONS = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permission.TASK_ASSIGN_REVIEWER}
 """The permission that each kind of assignment takes, made or taken back."""
@@ -35,49 +34,13 @@ def unassign(authority: Authority, user: str, *, task: str, project: str) -> Non
         write(authority.work, "assignment", user=user, domain=f"project:{project}", before={"task": task, "as": kind})
 
 
-def record(work: Work, project: str, *, tasks: Sequence[str], removed: Sequence[str], worked_on: Mapping[str, Sequence[str]]) -> None:
-    """Write one batch of the application's facts; refused whole when it names a project, task or user that does not exist."""
-    c = t.project.c
-    if work.connection.execute(select(c.id).where(c.organization == work.organization, c.id == project)).first() is None:
-        raise Refused(f"there is no project {project} in {work.organization}")
-    domain = f"project:{project}"
-    for task in tasks:
-        if not _exists(work, project, task):
-            write(work, "task", domain=domain, after={"task": task})
-    for task, users in worked_on.items():
-        if not _exists(work, project, task):
-            raise Refused(f"there is no task {task} in {domain}")
-        for user in dict.fromkeys(users):
-            _record_work(work, project, task, user)
-    for task in removed:
-        if _exists(work, project, task):
-            _remove_task(work, project, task)
-
-
-def _exists(work: Work, project: str, task: str) -> bool:
-    c = t.task.c
-    where = (c.organization == work.organization, c.project == project, c.id == task)
-    return work.connection.execute(select(c.id).where(*where)).first() is not None
-
-
-def _record_work(work: Work, project: str, task: str, user: str) -> None:
-    m, c = t.member.c, t.worked_on.c
-    state = work.connection.execute(select(m.state).where(m.organization == work.organization, m.user == user)).scalar()
-    if state is None or state == State.INVITED:
-        raise Refused(f"{user} is {'invited and has no work yet' if state else 'no member'} in {work.organization}")
-    where = (c.organization == work.organization, c.project == project, c.task == task, c.user == user)
-    if work.connection.execute(select(c.user).where(*where)).first() is None:
-        write(work, "worked_on", user=user, domain=f"project:{project}", after={"task": task})
-
-
-def _remove_task(work: Work, project: str, task: str) -> None:
-    domain = f"project:{project}"
-    for table, name in ((t.worked_on, "worked_on"), (t.assignment, "assignment")):
-        where = (table.c.organization == work.organization, table.c.project == project, table.c.task == task)
-        for row in work.connection.execute(select(table).where(*where).order_by(*table.primary_key)).all():
-            before = {"task": task} if name == "worked_on" else {"task": task, "as": row.kind}
-            write(work, name, user=row.user, domain=domain, before=before)
-    write(work, "task", domain=domain, before={"task": task})
+def take_back(work: Work, project: str, tasks: Sequence[str]) -> None:
+    """Take the assignments of tasks back, as audited changes, before the application's tasks are taken away."""
+    c, wanted = t.assignment.c, set(tasks)
+    query = select(c.task, c.user, c.kind).where(c.organization == work.organization, c.project == project).order_by(c.task, c.user, c.kind)
+    for row in work.connection.execute(query).all() if wanted else ():
+        if row.task in wanted:
+            write(work, "assignment", user=row.user, domain=f"project:{project}", before={"task": row.task, "as": row.kind})
 
 
 def _assigned(authority: Authority, user: str, task: str, project: str) -> tuple[str, ...]:

@@ -15,6 +15,9 @@ from typing import Any
 GENESIS = "0" * 64
 """What the first audit row of an organization has for its previous hash."""
 
+FORMAT = 1
+"""The form of what is hashed, named in each audit row."""
+
 
 _SCALARS: dict[type, Callable[[Any], str]] = {
     str: encode_basestring_ascii,
@@ -61,10 +64,14 @@ class Digest:
         at: int,
         actor: str,
         actor_kind: str,
+        on_behalf_of: str | None,
         operation: str,
         ticket: str | None,
+        policy: str | None,
+        format: int,
         previous: str,
     ) -> str:
         """The hash of the audit row that closes these changes."""
-        row = [organization, revision, at, actor, actor_kind, operation, ticket, previous, self.count, self._hash.hexdigest()]
+        made = [organization, revision, at, actor, actor_kind, on_behalf_of, operation, ticket, policy]
+        row = [format, *made, previous, self.count, self._hash.hexdigest()]
         return hashlib.sha256(canonical(row).encode("ascii")).hexdigest()

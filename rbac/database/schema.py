@@ -22,8 +22,10 @@ from rbac.database.sqlite import missing
 from rbac.database.watch.listener import announce
 from rbac.errors import StoreError
 
-REVISIONS = ("0001",)
+REVISIONS = ("0002",)
 """The revisions of the schema this program knows, oldest first."""
+
+_UNRELEASED = "0001"  # tables without a prefix, of a program that was never released
 
 HEAD = REVISIONS[-1]
 """The one it works with."""
@@ -42,7 +44,7 @@ def check(engine: Engine) -> str:
         raise StoreError(missing(place(engine)))
     with translating(engine), engine.connect() as connection:
         try:
-            found = connection.execute(text(f"SELECT version_num, epoch FROM {VERSION_TABLE}, store")).first()
+            found = connection.execute(text(f"SELECT version_num, epoch FROM {VERSION_TABLE}, rbac_store")).first()
         except (OperationalError, ProgrammingError):
             connection.rollback()
             found = None
@@ -83,7 +85,7 @@ def renew(engine: Engine) -> str:
     check(engine)
     epoch = uuid.uuid4().hex
     with changing(engine) as connection:
-        connection.execute(text("UPDATE store SET epoch = :epoch"), {"epoch": epoch})
+        connection.execute(text("UPDATE rbac_store SET epoch = :epoch"), {"epoch": epoch})
         announce(connection, "restored")
     return epoch
 
@@ -148,6 +150,8 @@ def _diagnosis(connection: Connection, where: str) -> str:
     version = _version(connection)
     if version is None:
         return f"{where} holds other tables and is no store of this program: name another database"
+    if version == _UNRELEASED:
+        return f"the store at {where} was made before version 0.2.0: export it with the program that made it, and import the file"
     if version in REVISIONS[:-1]:
         return f"the store at {where} has schema {version}, this program needs {HEAD}: run `rbac db upgrade`"
     if version == HEAD:

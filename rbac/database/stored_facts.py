@@ -52,6 +52,7 @@ class StoredKind(NamedTuple):
 
     `value` reads a row; `columns` gives a row's columns beside those of organization, domain and user. `identified_by`
     are the keys of the value that tell two facts of one user and domain apart. With `mapping` the value has a key a name.
+    What is not `audited` the application records, outside revisions: task_facts.py.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class StoredKind(NamedTuple):
     columns: Callable[[Value], dict[str, Any]]
     identified_by: tuple[str, ...] = ()
     mapping: bool = False
+    audited: bool = True
 
     @property
     def depends_on_domain(self) -> bool:
@@ -203,9 +205,9 @@ STORED: tuple[StoredKind, ...] = (
     StoredKind("membership", Kind.PROJECT, t.project_member, _membership, _membership_columns),
     StoredKind("project_role", Kind.PROJECT, t.project_role, _role, _with_instant),
     StoredKind("pause", Kind.PROJECT, t.pause, _pause, _with_instant),
-    StoredKind("task", Kind.PROJECT, t.task, lambda row: {"task": row.id}, lambda value: {"id": value["task"]}, ("task",)),
+    StoredKind("task", Kind.PROJECT, t.task, lambda row: {"task": row.id}, lambda value: {"id": value["task"]}, ("task",), audited=False),
     StoredKind("assignment", Kind.PROJECT, t.assignment, _assignment, _assignment_columns, ("task", "as")),
-    StoredKind("worked_on", Kind.PROJECT, t.worked_on, lambda row: {"task": row.task}, _same, ("task",)),
+    StoredKind("worked_on", Kind.PROJECT, t.worked_on, lambda row: {"task": row.task}, _same, ("task",), audited=False),
 )
 """Every kind of fact, each after those it refers to. The audit has one more, `organization`: owner and settings of the founding."""
 
@@ -217,6 +219,9 @@ ORDER = {key: position for position, key in enumerate(_BY_KIND)}
 
 MAPPINGS = frozenset(stored.kind for stored in STORED if stored.mapping)
 """The kinds whose value has a key a name: each setting, and each permission restricted, is a fact of its own."""
+
+UNAUDITED = frozenset(stored.kind for stored in STORED if not stored.audited)
+"""The kinds that the application records, outside revisions."""
 
 DEPENDENT = frozenset(stored.kind for stored in STORED if stored.depends_on_domain)
 """The kinds that end with their domain: written after everything independent, deleted before it."""
@@ -235,17 +240,17 @@ def name_of(kind: str, user: str | None, domain: str, value: Value) -> FactName:
     return FactName(kind, domain, user or "", detail)
 
 
-def facts_of(connection: Connection, organization: str) -> Iterator[Fact]:
-    """Every fact of an organization but the Owner, streamed, each kind after those it refers to; ids in order."""
+def facts_of(connection: Connection, organization: str, *, audited: bool = False) -> Iterator[Fact]:
+    """Every fact of an organization but the Owner, or every audited one, streamed, each kind after those it refers to; ids in order."""
     for stored in STORED:
-        if stored.kind != "owner":
+        if stored.kind != "owner" and (stored.audited or not audited):
             yield from _facts(connection, stored, stored.of(organization))
 
 
 def dependants(connection: Connection, organization: str, domain: Domain, *kinds: str) -> Iterator[Fact]:
-    """The facts that end with a domain, or those of these kinds, in an order in which they can be deleted."""
+    """The audited facts that end with a domain, or those of these kinds, in an order in which they can be deleted."""
     for stored in reversed(STORED):
-        if stored.domain is domain.kind and stored.depends_on_domain and (not kinds or stored.kind in kinds):
+        if stored.domain is domain.kind and stored.depends_on_domain and stored.audited and (not kinds or stored.kind in kinds):
             yield from _facts(connection, stored, stored.of(organization), stored.table.c[str(domain.kind)] == domain.id)
 
 

@@ -17,9 +17,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Named,
     Table,
-    TypedColumns,
     UniqueConstraint,
 )
 
@@ -32,6 +30,7 @@ from rbac.database.columns import (
     check_one_of,
     check_pattern,
     check_printable,
+    check_user_ids,
     instant_column,
     key_column,
     number_column,
@@ -61,97 +60,93 @@ SETTINGS: dict[str, bool] = {
 }
 """The switches of an organization and their defaults."""
 
+ACTOR_KINDS = ("member", "operator", "application", "identity_provider")
+"""Who may have made a revision."""
+
 KINDS = (
     *("organization", "owner", "member", "settings", "restriction", "workspace", "project"),
-    *("membership", "project_role", "pause", "task", "assignment", "worked_on"),
+    *("membership", "project_role", "pause", "assignment"),
 )
 """What a change of the audit may be about; stored_facts.STORED says what the value of each is."""
 
 
-class StoreColumns(TypedColumns):
-    one: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
-    epoch: Named[str] = text_column()
-    created_at: Named[int] = number_column()
-
-
 store = Table(
-    "store", metadata, StoreColumns, CheckConstraint("one = 1", name="only_one"), *check_hex("epoch", 32), *check_instants("created_at")
+    "rbac_store",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    text_column("epoch"),
+    number_column("created_at"),
+    CheckConstraint("one = 1", name="only_one"),
+    *check_hex("epoch", 32),
+    *check_instants("created_at"),
 )
 """This store's one row. `epoch` is replaced when a backup is restored: caches and tokens of before are not valid any more."""
 
 
-class OrganizationColumns(TypedColumns):
-    id: Named[str] = key_column()
-    owner: Named[str] = text_column()
-    owner_state: Named[str] = text_column()
-    revision: Named[int] = number_column()
-    head: Named[str] = text_column()
-    plugins_enabled: Named[bool] = switch_column("plugins_enabled")
-    manual_role_management: Named[bool] = switch_column("manual_role_management")
-    administrators_make_administrators: Named[bool] = switch_column("administrators_make_administrators")
-    tokens_for_annotators_and_reviewers: Named[bool] = switch_column("tokens_for_annotators_and_reviewers")
-
-
 organization = Table(
-    "organization",
+    "rbac_organization",
     metadata,
-    OrganizationColumns,
+    key_column("id"),
+    text_column("owner"),
+    text_column("owner_state"),
+    number_column("revision"),
+    text_column("head"),
+    switch_column("plugins_enabled"),
+    switch_column("manual_role_management"),
+    switch_column("administrators_make_administrators"),
+    switch_column("tokens_for_annotators_and_reviewers"),
     ForeignKeyConstraint(
         ["id", "owner", "owner_state"],
-        ["member.organization", "member.user", "member.state"],
+        ["rbac_member.organization", "rbac_member.user", "rbac_member.state"],
         deferrable=True,
         initially="DEFERRED",
-        name="fk_organization_owner_is_an_active_member",
+        name="fk_rbac_organization_owner_is_an_active_member",
     ),
     CheckConstraint("owner_state = 'active'", name="owner_is_active"),
     CheckConstraint("revision >= 0", name="revision_counts_up"),
     check_on_sqlite("revision_is_whole", "typeof(revision) = 'integer'"),
-    *check_ids("id", "owner"),
+    *check_ids("id"),
+    *check_user_ids("owner"),
     *check_hex("head", 64),
     **WITHOUT_ROWID,
+    postgresql_with={"fillfactor": 50},  # updated by every change: room for the new version on the same page
 )
 """An organization, its one Owner, its revision and `head`, the hash of its newest audit row."""
 
 
-class MemberColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    user: Named[str] = key_column()
-    role: Named[str | None] = optional_text_column()
-    state: Named[str] = text_column()
-
-
 member = Table(
-    "member",
+    "rbac_member",
     metadata,
-    MemberColumns,
+    key_column("organization"),
+    key_column("user"),
+    optional_text_column("role"),
+    text_column("state"),
     organization_reference(),
     UniqueConstraint("organization", "user", "state"),
+    Index(None, "organization", "role", "user", "state"),
     check_one_of("role", tuple(role for role in Role if role is not Role.OWNER)),
     check_one_of("state", State),
     CheckConstraint("state <> 'active' OR role IS NOT NULL", name="active_has_a_role"),
     CheckConstraint("state <> 'invited' OR role IS NULL", name="invited_has_none"),
-    *check_ids("user"),
+    *check_user_ids("user"),
     **WITHOUT_ROWID,
 )
 """A user in an organization. The Owner's own row says administrator."""
 
 
-class RestrictionColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    permission: Named[str] = key_column()
-    level: Named[str] = text_column()
-
-
 restriction = Table(
-    "restriction",
+    "rbac_restriction",
     metadata,
-    RestrictionColumns,
+    key_column("organization"),
+    key_column("permission"),
+    text_column("level"),
     organization_reference(),
     check_one_of("level", Role),
     *check_pattern(
         ("permission",),
         "plausible",
-        pattern="[a-z_]{1,60}:[a-z_]{1,60}",
+        pattern="[a-z_]+:[a-z_]+",
+        longest=121,
         sqlite="length({0}) <= 121 AND {0} GLOB '[a-z_]*:[a-z_]*' AND {0} NOT GLOB '*[^a-z_:]*' AND {0} NOT GLOB '*:*:*'",
     ),
     **WITHOUT_ROWID,
@@ -159,17 +154,13 @@ restriction = Table(
 """A permission lifted to a level."""
 
 
-class WorkspaceColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    id: Named[str] = key_column()
-    created_by: Named[str | None] = optional_text_column()
-    personal: Named[bool] = switch_column("personal")
-
-
 workspace = Table(
-    "workspace",
+    "rbac_workspace",
     metadata,
-    WorkspaceColumns,
+    key_column("organization"),
+    key_column("id"),
+    optional_text_column("created_by"),
+    switch_column("personal"),
     organization_reference(),
     reference("created_by", "member", "user"),
     UniqueConstraint("organization", "id", "personal"),
@@ -180,23 +171,19 @@ workspace = Table(
 )
 
 
-class ProjectColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    id: Named[str] = key_column()
-    workspace: Named[str] = text_column()
-    personal: Named[bool] = switch_column("personal")
-    created_by: Named[str | None] = optional_text_column()
-    published: Named[bool] = switch_column("published")
-    distribution: Named[str] = text_column()
-    show_to_annotators: Named[bool] = switch_column("show_to_annotators")
-    show_to_reviewers: Named[bool] = switch_column("show_to_reviewers")
-    review_only_assigned: Named[bool] = switch_column("review_only_assigned")
-
-
 project = Table(
-    "project",
+    "rbac_project",
     metadata,
-    ProjectColumns,
+    key_column("organization"),
+    key_column("id"),
+    text_column("workspace"),
+    switch_column("personal"),
+    optional_text_column("created_by"),
+    switch_column("published"),
+    text_column("distribution"),
+    switch_column("show_to_annotators"),
+    switch_column("show_to_reviewers"),
+    switch_column("review_only_assigned"),
     reference("workspace personal", "workspace", "id personal"),
     reference("created_by", "member", "user"),
     UniqueConstraint("organization", "id", "personal"),
@@ -210,21 +197,17 @@ project = Table(
 """A project. `personal` repeats its workspace's, held to it by the foreign key, so that members can be kept out."""
 
 
-class WorkspaceMemberColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    user: Named[str] = key_column()
-    workspace: Named[str] = key_column()
-    until: Named[int | None] = instant_column()
-    personal: Named[bool] = switch_column("personal")
-
-
 workspace_member = Table(
-    "workspace_member",
+    "rbac_workspace_member",
     metadata,
-    WorkspaceMemberColumns,
+    key_column("organization"),
+    key_column("user"),
+    key_column("workspace"),
+    instant_column("until"),
+    switch_column("personal"),
     reference("user", "member"),
     reference("workspace personal", "workspace", "id personal"),
-    Index(None, "organization", "workspace", "user"),
+    Index(None, "organization", "workspace", "user", "until"),
     CheckConstraint("NOT personal", name="personal_has_none"),
     *check_instants("until"),
     **WITHOUT_ROWID,
@@ -232,21 +215,17 @@ workspace_member = Table(
 """Membership of a workspace. `personal` is always false: a personal workspace takes no members."""
 
 
-class ProjectMemberColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    user: Named[str] = key_column()
-    project: Named[str] = key_column()
-    until: Named[int | None] = instant_column()
-    personal: Named[bool] = switch_column("personal")
-
-
 project_member = Table(
-    "project_member",
+    "rbac_project_member",
     metadata,
-    ProjectMemberColumns,
+    key_column("organization"),
+    key_column("user"),
+    key_column("project"),
+    instant_column("until"),
+    switch_column("personal"),
     reference("user", "member"),
     reference("project personal", "project", "id personal"),
-    Index(None, "organization", "project", "user"),
+    Index(None, "organization", "project", "user", "until"),
     CheckConstraint("NOT personal", name="personal_has_none"),
     *check_instants("until"),
     **WITHOUT_ROWID,
@@ -254,69 +233,63 @@ project_member = Table(
 """Direct membership of a project. `personal` is always false, as above."""
 
 
-class ProjectRoleColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    user: Named[str] = key_column()
-    project: Named[str] = key_column()
-    role: Named[str] = text_column()
-    until: Named[int | None] = instant_column()
-
-
 project_role = Table(
-    "project_role",
+    "rbac_project_role",
     metadata,
-    ProjectRoleColumns,
+    key_column("organization"),
+    key_column("user"),
+    key_column("project"),
+    text_column("role"),
+    instant_column("until"),
     reference("user", "member"),
     reference("project", "project", "id"),
-    Index(None, "organization", "project", "user"),
+    Index(None, "organization", "project", "user", "role", "until"),
     check_one_of("role", (Role.ANNOTATOR, Role.REVIEWER)),
     *check_instants("until"),
     **WITHOUT_ROWID,
 )
 
 
-class PauseColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    user: Named[str] = key_column()
-    project: Named[str] = key_column()
-    reason: Named[str] = text_column()
-    until: Named[int | None] = instant_column()
-
-
 pause = Table(
-    "pause",
+    "rbac_pause",
     metadata,
-    PauseColumns,
+    key_column("organization"),
+    key_column("user"),
+    key_column("project"),
+    text_column("reason"),
+    instant_column("until"),
     reference("user", "member"),
     reference("project", "project", "id"),
-    Index(None, "organization", "project", "user"),
+    Index(None, "organization", "project", "user", "until"),
     check_one_of("reason", PauseReason),
     *check_instants("until"),
     **WITHOUT_ROWID,
 )
 
 
-class TaskColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    project: Named[str] = key_column()
-    id: Named[str] = key_column()
-
-
-task = Table("task", metadata, TaskColumns, reference("project", "project", "id"), *check_ids("id"), **WITHOUT_ROWID)
-
-
-class AssignmentColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    project: Named[str] = key_column()
-    task: Named[str] = key_column()
-    user: Named[str] = key_column()
-    kind: Named[str] = key_column()
+task = Table(
+    "rbac_task",
+    metadata,
+    key_column("organization"),
+    key_column("project"),
+    key_column("id"),
+    number_column("since"),
+    reference("project", "project", "id"),
+    *check_ids("id"),
+    *check_instants("since"),
+    **WITHOUT_ROWID,
+)
+"""A task that the application has recorded, outside revisions; `since` is when."""
 
 
 assignment = Table(
-    "assignment",
+    "rbac_assignment",
     metadata,
-    AssignmentColumns,
+    key_column("organization"),
+    key_column("project"),
+    key_column("task"),
+    key_column("user"),
+    key_column("kind"),
     reference("project task", "task", "project id"),
     reference("user", "member"),
     Index(None, "organization", "user", "project", "kind"),
@@ -326,79 +299,97 @@ assignment = Table(
 """A task given to somebody, as annotator or as reviewer."""
 
 
-class WorkedOnColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    project: Named[str] = key_column()
-    task: Named[str] = key_column()
-    user: Named[str] = key_column()
-
-
 worked_on = Table(
-    "worked_on",
+    "rbac_worked_on",
     metadata,
-    WorkedOnColumns,
+    key_column("organization"),
+    key_column("project"),
+    key_column("task"),
+    key_column("user"),
+    number_column("since"),
     reference("project task", "task", "project id"),
-    reference("user", "member"),
-    Index(None, "organization", "user", "project"),
+    Index(None, "organization", "user", "project", "task"),
+    *check_user_ids("user"),
+    *check_instants("since"),
     **WITHOUT_ROWID,
 )
+"""Who has worked on which task, recorded like the task. No key to the member: it would make a deactivation wait."""
 
 
-class AuditColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    revision: Named[int] = number_column(key=True)
-    at: Named[int] = number_column()
-    actor: Named[str] = text_column()
-    actor_kind: Named[str] = text_column()
-    operation: Named[str] = text_column()
-    ticket: Named[str | None] = optional_text_column()
-    previous: Named[str] = text_column()
-    hash: Named[str] = text_column()
+ended_task_fact = Table(
+    "rbac_ended_task_fact",
+    metadata,
+    key_column("organization"),
+    key_column("project"),
+    key_column("task"),
+    key_column("user"),
+    number_column("since", key=True),
+    number_column("gone"),
+    organization_reference(),
+    *check_instants("since", "gone"),
+    **WITHOUT_ROWID,
+)
+"""A task that is gone, where `user` is empty, or somebody's work on it: what a past moment is answered from."""
 
 
 audit = Table(
-    "audit",
+    "rbac_audit",
     metadata,
-    AuditColumns,
+    key_column("organization"),
+    number_column("revision", key=True),
+    number_column("at"),
+    text_column("actor"),
+    text_column("actor_kind"),
+    optional_text_column("on_behalf_of"),
+    text_column("operation"),
+    optional_text_column("ticket"),
+    optional_text_column("policy"),
+    number_column("format"),
+    text_column("previous"),
+    text_column("hash"),
     organization_reference(),
     CheckConstraint("revision >= 1", name="revision_counts_up"),
     check_on_sqlite("revision_is_whole", "typeof(revision) = 'integer'"),
-    check_one_of("actor_kind", ("member", "operator")),
+    check_one_of("actor_kind", ACTOR_KINDS),
+    CheckConstraint("on_behalf_of IS NULL OR actor_kind = 'application'", name="application_acts_for_others"),
+    CheckConstraint("format = 1", name="format_is_known"),
     *check_instants("at"),
-    *check_ids("actor"),
+    *check_user_ids("actor", "on_behalf_of"),
     *check_printable("operation", "ticket"),
+    *check_hex("policy", 64),
     *check_hex("previous", 64),
     *check_hex("hash", 64),
     **WITHOUT_ROWID,
 )
-"""One row a revision; append-only by trigger."""
+"""One row a revision; append-only by trigger.
 
-
-class AuditChangeColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    revision: Named[int] = number_column(key=True)
-    position: Named[int] = number_column(key=True)
-    kind: Named[str] = text_column()
-    user: Named[str | None] = optional_text_column()
-    domain: Named[str] = text_column()
-    before: Named[str | None] = optional_text_column()
-    after: Named[str | None] = optional_text_column()
+`policy` is the SHA-256 of the policy it was made under, `format` the form of what is hashed, `on_behalf_of` the member an
+application acted for.
+"""
 
 
 audit_change = Table(
-    "audit_change",
+    "rbac_audit_change",
     metadata,
-    AuditChangeColumns,
+    key_column("organization"),
+    number_column("revision", key=True),
+    number_column("position", key=True),
+    text_column("kind"),
+    optional_text_column("user"),
+    text_column("domain"),
+    optional_text_column("before"),
+    optional_text_column("after"),
     reference("revision", "audit", deferred=True),  # changes stream in first, the row that seals them comes last
     CheckConstraint("position >= 0", name="position_counts_up"),
     check_on_sqlite("position_is_whole", "typeof(position) = 'integer'"),
     CheckConstraint("before IS NOT NULL OR after IS NOT NULL", name="changes_something"),
     check_one_of("kind", KINDS),
-    *check_ids("user"),
+    *check_user_ids("user"),
     *check_pattern(
         ("domain",),
         "an_address",
-        pattern="(organization|(workspace|project):[A-Za-z0-9][A-Za-z0-9._@+-]{0,127})",
+        pattern="(organization|(workspace|project):[A-Za-z0-9][A-Za-z0-9._@+-]*)",
+        longest=138,
         sqlite="({0} = 'organization' OR {0} GLOB 'workspace:[A-Za-z0-9]*' OR {0} GLOB 'project:[A-Za-z0-9]*')"
         " AND length({0}) <= 138 AND {0} NOT GLOB '*[^A-Za-z0-9._@+:-]*' AND {0} NOT GLOB '*:*:*'",
     ),
@@ -407,22 +398,18 @@ audit_change = Table(
 """One row a changed fact; append-only by trigger, and closed once its revision has its audit row."""
 
 
-class RequestKeyColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    actor: Named[str] = key_column()
-    key: Named[str] = key_column()
-    at: Named[int] = number_column()
-    revision: Named[int] = number_column()
-    fingerprint: Named[str] = text_column()
-
-
 request_key = Table(
-    "request_key",
+    "rbac_request_key",
     metadata,
-    RequestKeyColumns,
+    key_column("organization"),
+    key_column("actor"),
+    key_column("key"),
+    number_column("at"),
+    number_column("revision"),
+    text_column("fingerprint"),
     organization_reference(),
     Index(None, "organization", "at"),
-    *check_ids("actor"),
+    *check_user_ids("actor"),
     *check_hex("key", 64),
     *check_instants("at"),
     *check_hex("fingerprint", 64),
@@ -431,24 +418,20 @@ request_key = Table(
 """What a retry is recognised by: the actor's key as a hash, when it was used, the revision it led to, and a hash of what was asked."""
 
 
-class RefusalColumns(TypedColumns):
-    organization: Named[str] = key_column()
-    id: Named[int] = number_column(key=True)
-    at: Named[int] = number_column()
-    actor: Named[str] = text_column()
-    operation: Named[str] = text_column()
-    reason: Named[str] = text_column()
-
-
 refusal = Table(
-    "refusal",
+    "rbac_refusal",
     metadata,
-    RefusalColumns,
+    key_column("organization"),
+    number_column("id", key=True),
+    number_column("at"),
+    text_column("actor"),
+    text_column("operation"),
+    text_column("reason"),
     organization_reference(),
     CheckConstraint("id >= 1", name="id_counts_up"),
     check_on_sqlite("id_is_whole", "typeof(id) = 'integer'"),
     *check_instants("at"),
-    *check_ids("actor"),
+    *check_user_ids("actor"),
     *check_printable("operation"),
     **WITHOUT_ROWID,
 )

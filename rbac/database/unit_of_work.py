@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from rbac.database import tables
 from rbac.database.bulk import insert_many
-from rbac.database.chain import GENESIS, Digest, optional
+from rbac.database.chain import FORMAT, GENESIS, Digest, optional
 from rbac.database.engine import changing
 from rbac.database.watch.listener import announce
 from rbac.errors import Refused
@@ -24,7 +24,7 @@ from rbac.vocabulary import ChangedFact
 
 __all__ = ["ActorKind", "Transaction", "Work", "founding", "transaction", "writing"]
 
-ActorKind = Literal["member", "operator"]
+ActorKind = Literal["member", "operator", "application", "identity_provider"]
 
 _BUFFER = 1000  # changes held before they are inserted together
 
@@ -49,8 +49,11 @@ class Work:
         operation: str,
         ticket: str | None,
         at: int,
+        policy: str | None = None,
+        on_behalf_of: str | None = None,
     ) -> None:
         self.connection, self.organization, self.revision = connection, organization, revision
+        self.policy, self.on_behalf_of = policy, on_behalf_of
         self.actor, self.actor_kind, self.operation, self.ticket, self.at = actor, actor_kind, operation, ticket, at
         self.facts: list[ChangedFact] = []
         self._head, self._digest = head, Digest()
@@ -104,8 +107,11 @@ class Work:
             "at": self.at,
             "actor": self.actor,
             "actor_kind": self.actor_kind,
+            "on_behalf_of": self.on_behalf_of,
             "operation": self.operation,
             "ticket": self.ticket,
+            "policy": self.policy,
+            "format": FORMAT,
             "previous": self._head,
         }
         row["hash"] = self._digest.seal(**row)
@@ -128,7 +134,18 @@ class Transaction:
         self.connection = connection
         self._works: dict[str, Work] = {}
 
-    def lock(self, organization: str, *, actor: str, actor_kind: ActorKind, operation: str, ticket: str | None = None, at: int) -> Work:
+    def lock(
+        self,
+        organization: str,
+        *,
+        actor: str,
+        actor_kind: ActorKind,
+        operation: str,
+        ticket: str | None = None,
+        at: int,
+        policy: str | None = None,
+        on_behalf_of: str | None = None,
+    ) -> Work:
         """The Work on an organization nobody else can change until the end; Refused when there is none of that name."""
         table = tables.organization
         wanted = select(table.c.revision, table.c.head).where(table.c.id == organization).with_for_update()
@@ -145,11 +162,21 @@ class Transaction:
             operation=operation,
             ticket=ticket,
             at=at,
+            policy=policy,
+            on_behalf_of=on_behalf_of,
         )
         return self._keep(work)
 
     def found(
-        self, organization: str, *, owner: str, actor: str, operation: str, at: int, settings: Mapping[str, bool] | None = None
+        self,
+        organization: str,
+        *,
+        owner: str,
+        actor: str,
+        operation: str,
+        at: int,
+        settings: Mapping[str, bool] | None = None,
+        policy: str | None = None,
     ) -> Work:
         """The Work on a new organization with its Owner, both recorded; Refused when the name is taken.
 
@@ -172,6 +199,7 @@ class Transaction:
             operation=operation,
             ticket=None,
             at=at,
+            policy=policy,
         )
         work.record("organization", after={"owner": owner, **switches})
         work.record("member", user=owner, after={"role": "administrator", "state": "active"})
@@ -214,10 +242,21 @@ def writing(
     operation: str,
     ticket: str | None = None,
     at: int,
+    policy: str | None = None,
+    on_behalf_of: str | None = None,
 ) -> Iterator[Work]:
     """A transaction with the one organization locked: see Transaction.lock."""
     with transaction(engine) as works:
-        yield works.lock(organization, actor=actor, actor_kind=actor_kind, operation=operation, ticket=ticket, at=at)
+        yield works.lock(
+            organization,
+            actor=actor,
+            actor_kind=actor_kind,
+            operation=operation,
+            ticket=ticket,
+            at=at,
+            policy=policy,
+            on_behalf_of=on_behalf_of,
+        )
 
 
 @contextmanager

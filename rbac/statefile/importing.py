@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from rbac.database import tables as t
 from rbac.database.changes import add_all, write
+from rbac.database.stored_facts import UNAUDITED
 from rbac.database.unit_of_work import Transaction
 from rbac.errors import Refused
 from rbac.policy.reader import Policy
@@ -40,19 +41,20 @@ def import_organization(
     update: bool,
     actor: str,
     at: int,
+    policy: Policy,
     progress: Callable[[int], None] | None,
 ) -> Imported:
     """One organization, in a transaction that the caller commits; the revision is the one it has then."""
     if _owner(works.connection, state.id) is None:
-        return _found(works, state, actor=actor, at=at, progress=progress)
+        return _found(works, state, actor=actor, at=at, policy=policy, progress=progress)
     _must_be_new(state, unless=update)
-    work = works.lock(state.id, actor=actor, actor_kind="operator", operation="import", at=at)
+    work = works.lock(state.id, actor=actor, actor_kind="operator", operation="import", at=at, policy=policy.digest)
     owner = _owner(works.connection, state.id)  # read again: the ownership may have been transferred before the lock
     assert owner is not None, "an organization that is locked has an Owner"
     steps = plan(works.connection, state, owner)
     for step in steps:
         write(work, step.kind, user=step.user, domain=step.domain, before=step.before, after=step.after)
-    return Imported(state.id, False, len(steps), steps, work.revision + bool(steps))
+    return Imported(state.id, False, len(steps), steps, work.revision + bool(work.changes))
 
 
 def plan_organization(connection: Connection | None, state: OrganizationState, *, update: bool) -> Imported:
@@ -63,7 +65,7 @@ def plan_organization(connection: Connection | None, state: OrganizationState, *
     _must_be_new(state, unless=update)
     steps = plan(connection, state, owner)
     revision = connection.execute(select(t.organization.c.revision).where(t.organization.c.id == state.id)).scalar_one()
-    return Imported(state.id, False, len(steps), steps, revision + bool(steps))
+    return Imported(state.id, False, len(steps), steps, revision + any(step.kind not in UNAUDITED for step in steps))
 
 
 def warnings_of(state: OrganizationState, policy: Policy) -> tuple[str, ...]:
@@ -72,8 +74,12 @@ def warnings_of(state: OrganizationState, policy: Policy) -> tuple[str, ...]:
     return tuple(f"{state.id}: the restriction of {name} to {level} has no full effect: {why}" for name, level, why in restrictions if why)
 
 
-def _found(works: Transaction, state: OrganizationState, *, actor: str, at: int, progress: Callable[[int], None] | None) -> Imported:
-    work = works.found(state.id, owner=state.owner, actor=actor, operation="import", at=at, settings=settings_of(state))
+def _found(
+    works: Transaction, state: OrganizationState, *, actor: str, at: int, policy: Policy, progress: Callable[[int], None] | None
+) -> Imported:
+    work = works.found(
+        state.id, owner=state.owner, actor=actor, operation="import", at=at, settings=settings_of(state), policy=policy.digest
+    )
     facts = 0
     for facts in add_all(work, facts_from(state)):
         if progress is not None:

@@ -15,7 +15,9 @@ from sqlalchemy import event
 import rbac
 from rbac import Role
 from rbac.acting import Acting
+from rbac.clock import write_instant
 from rbac.organization import Organization
+from tests.conftest import Clock
 
 
 def test_every_change_returns_the_new_revision_and_leaves_one_audit_row(acme: Organization) -> None:
@@ -30,6 +32,9 @@ def test_every_change_returns_the_new_revision_and_leaves_one_audit_row(acme: Or
 
 def test_every_change_says_what_it_wrote_as_the_audit_has_it(acme: Organization, store: rbac.Store) -> None:
     max_ = acme.acting("max")
+    store.record("acme", project="p4", tasks=["t9"])
+    acme.acting("mia").configure("project:p4", distribution="manual")
+    acme.acting("mia").assign_annotator("max", task="t9", project="p4")
     revisions = [
         acme.acting("ada").invite("zoe", "annotator"),
         max_.add("zoe", "workspace:w1", until="2030-01-01T00:00:00Z"),
@@ -39,12 +44,12 @@ def test_every_change_says_what_it_wrote_as_the_audit_has_it(acme: Organization,
         acme.acting("olga").configure("organization", plugins_enabled=False),
         max_.move_project("p2", workspace="max-sandbox"),
         max_.delete_project("p2"),
-        store.record("acme", project="p1", tasks=["t1"], worked_on={"t1": ["andy"]}),
+        store.record("acme", project="p4", removed=["t9"]),
         acme.transfer_ownership(to="max", ticket="T", operator="root"),
         store.create("beta", owner="ben"),
     ]
 
-    written = [*list(acme.audit())[1:], *store.organization("beta").audit()]
+    written = [*list(acme.audit())[3:], *store.organization("beta").audit()]
     assert [(int(each), each.changed, each.facts) for each in revisions] == [(entry.revision, True, entry.changes) for entry in written]
 
 
@@ -334,15 +339,15 @@ def test_an_end_is_given_as_text_or_as_an_aware_datetime(acme: Organization) -> 
     assert [member.until for member in acme.members("workspace:w1")] == [None, 1_893_456_000_000_000, None]
 
 
-def test_the_application_records_tasks_and_work_in_one_revision(store: rbac.Store, acme: Organization) -> None:
+def test_the_application_records_tasks_and_work_without_a_revision(store: rbac.Store, acme: Organization) -> None:
     revision = store.record("acme", project="p1", tasks=["t1", "t2"], worked_on={"t1": ["andy", "andy"]})
 
-    assert revision == 2
+    assert (revision, revision.changed) == (1, False)
     acme.acting("max").configure("project:p1", show_data_manager_to=["annotator"])
     assert acme.can("andy", "data_manager:view", "project:p1", task="t1")
     assert not acme.can("andy", "data_manager:view", "project:p1", task="t2")
-    assert store.record("acme", project="p1", tasks=["t1"], worked_on={"t1": ["andy"]}) == 3
-    assert store.record("acme", project="p1", removed=["t1"]) == 4
+    assert store.record("acme", project="p1", tasks=["t1"], worked_on={"t1": ["andy"]}) == 2
+    assert store.record("acme", project="p1", removed=["t1"]) == 2
     assert "unknown_task" in acme.check("andy", "labeling:access", "project:p1", task="t1").reason
     for wrong in ({"tasks": [], "worked_on": {"t9": ["andy"]}}, {"worked_on": {"t2": ["zoe"]}}, {"worked_on": {"t2": ["nina"]}}):
         with pytest.raises(rbac.Refused):
@@ -350,3 +355,38 @@ def test_the_application_records_tasks_and_work_in_one_revision(store: rbac.Stor
     with pytest.raises(rbac.Refused, match="there is no project p9"):
         store.record("acme", project="p9", tasks=["t1"])
     assert acme.verify()
+
+
+def test_a_task_that_is_assigned_is_taken_back_before_it_is_taken_away(store: rbac.Store, acme: Organization) -> None:
+    assert acme.can("andy", "project:view", "project:p2")
+
+    revision = store.record("acme", project="p2", removed=["t1"])
+
+    assert [(each.kind, each.user, each.before) for each in revision.facts] == [
+        ("assignment", "andy", {"as": "annotator", "task": "t1"}),
+        ("assignment", "rita", {"as": "reviewer", "task": "t1"}),
+    ]
+    assert not acme.can("andy", "project:view", "project:p2")
+    assert acme.verify()
+
+
+def test_a_reused_id_inherits_nothing_and_a_past_moment_is_answered_from_the_stamps(
+    store: rbac.Store, acme: Organization, clock: Clock
+) -> None:
+    question = ("andy", "data_manager:view", "project:p1")
+    acme.acting("max").configure("project:p1", published=True, show_data_manager_to=["annotator"])
+    before = clock.now
+    clock.advance(10)
+    store.record("acme", project="p1", tasks=["t5"], worked_on={"t5": ["andy"]})
+    recorded = clock.now
+    clock.advance(10)
+    acme.acting("max").delete_project("p1")
+    clock.advance(10)
+    acme.acting("max").create_project("p1", workspace="w1")
+    acme.acting("max").configure("project:p1", published=True, show_data_manager_to=["annotator"])
+    store.record("acme", project="p1", tasks=["t5"])
+
+    assert not acme.can(*question, task="t5")
+    assert acme.as_of(write_instant(recorded)).can(*question, task="t5")
+    assert not acme.as_of(write_instant(before)).can(*question, task="t5")
+    assert not acme.as_of(write_instant(clock.now)).can(*question, task="t5")

@@ -83,7 +83,7 @@ def test_the_view_has_the_same_roles_for_casbin_in_any_language(store: rbac.Stor
     acme.acting("max").grant("andy", "reviewer", on="project:p1")
 
     with store._store.reading() as connection:
-        rows = {tuple(row)[:4] for row in connection.execute(select(text("ptype, v0, v1, v2 FROM casbin_rule")))}
+        rows = {tuple(row)[:4] for row in connection.execute(select(text("ptype, v0, v1, v2 FROM rbac_casbin_rule")))}
 
     assert ("g", "user:olga", "owner", "acme") in rows
     assert ("g2", "user:andy", "reviewer", "acme/project/p1") in rows

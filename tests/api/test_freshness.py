@@ -91,7 +91,7 @@ def test_a_change_is_seen_while_this_process_is_inside_a_read_transaction(path: 
     assert acme.can(*EXPORT)
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM member").fetchall()
+    reader.execute("SELECT count(*) FROM rbac_member").fetchall()
 
     elsewhere(path, "grant('max', 'annotator')")
 

@@ -60,12 +60,12 @@ def test_a_chain_that_holds_is_said_to_be_whole(changed: Rbac) -> None:
     text, data = changed("audit --verify"), changed("audit --verify --json")
 
     assert (text.exit_code, data.exit_code) == (0, 0)
-    assert text.stdout.startswith("acme is whole: 27 changes in 4 revisions, head ")
+    assert text.stdout.startswith("acme is whole: 25 changes in 4 revisions, head ")
     assert json.loads(data.stdout)["whole"] is True
 
 
 def test_a_chain_that_was_edited_exits_1_and_says_where(changed: Rbac) -> None:
-    tamper("UPDATE audit SET ticket = 'SUP-999' WHERE revision = 4")
+    tamper("UPDATE rbac_audit SET ticket = 'SUP-999' WHERE revision = 4")
 
     text, data = changed("audit --verify"), changed("audit --verify --json")
 

@@ -24,14 +24,14 @@ def edited(here: Path) -> Path:
         connection.execute(f'DROP TRIGGER "{trigger}"')
     edits = 0
     for table, column, name in (
-        *((table, "user", "andy") for table in ("member", "workspace_member", "assignment", "audit_change")),
+        *((table, "user", "andy") for table in ("rbac_member", "rbac_workspace_member", "rbac_assignment", "rbac_audit_change")),
         *((table, "workspace", "w1") for table in ("workspace_member", "project")),
         ("workspace", "id", "w1"),
         ("project", "id", "p2"),
     ):
         edits += connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', (f"{name}{EVIL}", name)).rowcount
-    edits += connection.execute("UPDATE audit SET ticket = ?, operation = ?, actor = ?", (EVIL, EVIL, EVIL)).rowcount
-    connection.execute("DROP VIEW casbin_rule")
+    edits += connection.execute("UPDATE rbac_audit SET ticket = ?, operation = ?, actor = ?", (EVIL, EVIL, EVIL)).rowcount
+    connection.execute("DROP VIEW rbac_casbin_rule")
     connection.close()
     assert edits >= 10
     return here

@@ -79,7 +79,7 @@ def test_export_prints_every_organization_or_the_one_named(rbac: Rbac, here: Pat
 def test_doctor_finds_nothing_wrong_with_a_store_that_is_well(rbac: Rbac, here: Path) -> None:
     answer = rbac("doctor")
 
-    assert (answer.exit_code, answer.output) == (0, "store rbac.db, schema 0001\nacme is at revision 1\nno problems\n")
+    assert (answer.exit_code, answer.output) == (0, "store rbac.db, schema 0002\nacme is at revision 1\nno problems\n")
 
 
 def test_doctor_names_two_distributions_that_overwrite_each_other(
@@ -111,10 +111,10 @@ def tamper(statement: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("DELETE FROM workspace WHERE id = 'w2'", "1 rows of project point to a workspace that is not there"),
-        ("UPDATE member SET role = 'administrator' WHERE user = 'andy'", "acme: member organization andy is"),
-        ("UPDATE audit SET actor = 'nobody'", "acme: revision 1 was edited: its hash is another"),
-        ("SELECT 1", "the trigger audit_loses_no_rows is not as this program makes it: restore a backup"),
+        ("DELETE FROM rbac_workspace WHERE id = 'w2'", "1 rows of rbac_project point to a rbac_workspace that is not there"),
+        ("UPDATE rbac_member SET role = 'administrator' WHERE user = 'andy'", "acme: member organization andy is"),
+        ("UPDATE rbac_audit SET actor = 'nobody'", "acme: revision 1 was edited: its hash is another"),
+        ("SELECT 1", "the trigger rbac_audit_loses_no_rows is not as this program makes it: restore a backup"),
     ],
 )
 def test_doctor_finds_what_somebody_did_to_the_file(rbac: Rbac, here: Path, statement: str, says: str) -> None:
@@ -130,7 +130,7 @@ def test_doctor_finds_what_somebody_did_to_the_file(rbac: Rbac, here: Path, stat
 def test_upgrading_a_current_store_changes_nothing(rbac: Rbac, here: Path) -> None:
     answer = rbac("db upgrade")
 
-    assert (answer.exit_code, answer.output) == (0, "store rbac.db, schema 0001\n")
+    assert (answer.exit_code, answer.output) == (0, "store rbac.db, schema 0002\n")
 
 
 # -- demo ------------------------------------------------------------------------------------------------------------------

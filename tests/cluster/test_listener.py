@@ -87,7 +87,7 @@ def test_a_change_that_nobody_announced_is_seen_by_the_poll(acme: Organization, 
         assert store.organization("acme").can(*EXPORT)
 
         with psycopg.connect(psycopg_url(url)) as connection:
-            connection.execute("UPDATE store SET epoch = md5('another epoch')")
+            connection.execute("UPDATE rbac_store SET epoch = md5('another epoch')")
 
         watch = store._store._watch
         assert watch is not None
@@ -119,10 +119,11 @@ def test_a_node_far_behind_empties_its_cache(acme: Organization, node: Organizat
     assert directory is not None
     shelf = directory._organizations["acme"]
     assert {"max", "rita"} <= shelf.members.keys()
-    tasks = [f"n{number}" for number in range(cache.FAR_BEHIND + 1)]
+    monkeypatch.setattr(cache, "FAR_BEHIND", 20)
 
-    with rbac.connect(acme._store.engine) as writer:
-        revision = writer.record("acme", project="p1", tasks=tasks)
+    with acme.acting("ada") as ada:
+        for number in range(cache.FAR_BEHIND + 1):
+            revision = ada.create_workspace(f"n{number}")
 
     assert node.check(*EXPORT, at_least=revision)
     assert "rita" not in shelf.members

@@ -64,7 +64,7 @@ def test_a_token_is_the_same_on_every_node(acme: Organization, node: Organizatio
 def test_a_new_life_empties_the_memory_of_every_node_at_once(acme: Organization, node: Organization) -> None:
     assert node.can(*EXPORT)
     with changing(acme._store.engine) as connection:  # a repair by hand, which no audit names
-        connection.execute(text("UPDATE member SET role = 'annotator' WHERE \"user\" = 'max'"))
+        connection.execute(text("UPDATE rbac_member SET role = 'annotator' WHERE \"user\" = 'max'"))
     assert node.can(*EXPORT)
 
     epoch = rbac.Store(acme._store).restored()
@@ -109,10 +109,10 @@ def test_a_token_of_a_new_life_is_not_answered_from_the_memory_of_the_old_one(
         assert node.check(*EXPORT, at_least=2)
         with changing(acme._store.engine) as connection:  # as a backup of the first revision leaves it
             connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for table in ("audit_change", "audit"):
+            for table in ("rbac_audit_change", "rbac_audit"):
                 connection.execute(text(f"DELETE FROM {table} WHERE revision = 2"))
-            connection.execute(text("UPDATE member SET role = 'annotator' WHERE \"user\" = 'andy'"))
-            connection.execute(text("UPDATE organization SET revision = 1, head = (SELECT hash FROM audit)"))
+            connection.execute(text("UPDATE rbac_member SET role = 'annotator' WHERE \"user\" = 'andy'"))
+            connection.execute(text("UPDATE rbac_organization SET revision = 1, head = (SELECT hash FROM rbac_audit)"))
 
         with rbac.connect(url) as restored:
             acme = restored.organization("acme")

@@ -22,7 +22,7 @@ UPGRADE = """
 import sys, pathlib
 from rbac.database import schema
 from rbac.database.engine import open_engine
-schema._MIGRATIONS, schema.REVISIONS, schema.HEAD = pathlib.Path(sys.argv[2]), ("0001", "0002"), "0002"
+schema._MIGRATIONS, schema.REVISIONS, schema.HEAD = pathlib.Path(sys.argv[2]), ("0002", "0003"), "0003"
 schema.upgrade(open_engine(sys.argv[1]))
 """
 
@@ -30,11 +30,11 @@ SECOND = """
 import time
 from pathlib import Path
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 
 def upgrade():
     op.get_bind().exec_driver_sql("CREATE TABLE half (id INTEGER)")
-    op.get_bind().exec_driver_sql("DROP VIEW casbin_rule")
+    op.get_bind().exec_driver_sql("DROP VIEW rbac_casbin_rule")
     if not Path(__file__).with_name("go").exists():
         print("in the middle", flush=True)
         time.sleep(60)
@@ -58,7 +58,7 @@ def migrations(tmp_path: Path) -> Path:
             target = folder / path.relative_to(ours)
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(path.read_bytes())
-    (folder / "versions" / "0002_second.py").write_text(SECOND)
+    (folder / "versions" / "0003_second.py").write_text(SECOND)
     return folder
 
 
@@ -80,7 +80,7 @@ def killed(url: str, migrations: Path) -> Iterator[Engine]:
 def test_an_upgrade_killed_in_the_middle_leaves_what_was_there(killed: Engine, url: str) -> None:
     with reading(killed) as connection:
         assert "half" not in inspect(connection).get_table_names()
-        assert "casbin_rule" in inspect(connection).get_view_names()
+        assert "rbac_casbin_rule" in inspect(connection).get_view_names()
     with rbac.connect(url) as store:
         assert store.organization("acme").can(*EXPORT)
         assert list(store.problems()) == []
@@ -89,11 +89,11 @@ def test_an_upgrade_killed_in_the_middle_leaves_what_was_there(killed: Engine, u
 def test_the_newer_program_says_what_to_do_and_doing_it_is_enough(
     killed: Engine, url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "REVISIONS", ("0002", "0003"))
+    monkeypatch.setattr(schema, "HEAD", "0003")
     with (
         rbac.connect(url) as store,
-        pytest.raises(rbac.StoreError, match="has schema 0001, this program needs 0002: run `rbac db upgrade`"),
+        pytest.raises(rbac.StoreError, match="has schema 0002, this program needs 0003: run `rbac db upgrade`"),
     ):
         store.organization("acme").can(*EXPORT)
 

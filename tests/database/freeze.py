@@ -1,6 +1,6 @@
 """The SQL that today's tables and triggers are, one statement a paragraph: how the frozen SQL of a first revision is written.
 
-Run as a program it rewrites revision 0001: only until the first release, after that a revision of its own is due.
+Run as a program it rewrites revision 0002: only until the first release, after that a revision of its own is due.
 """
 
 from __future__ import annotations
@@ -38,4 +38,4 @@ def frozen(dialect: str) -> str:
 
 if __name__ == "__main__":
     for name in DIALECTS:
-        (VERSIONS / f"0001_{name}.sql").write_text(frozen(name), encoding="utf-8")
+        (VERSIONS / f"0002_{name}.sql").write_text(frozen(name), encoding="utf-8")

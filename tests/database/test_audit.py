@@ -85,12 +85,12 @@ def test_a_whole_chain_verifies_and_says_what_it_read(history: Engine) -> None:
         found = verify(connection, "acme")
 
     assert found
-    assert (found.organization, found.revision, found.changes, found.problems) == ("acme", 4, 22, ())
+    assert (found.organization, found.revision, found.changes, found.problems) == ("acme", 4, 20, ())
 
 
 def test_the_hash_is_the_same_on_every_database_for_ever(history: Engine) -> None:
     with reading(history) as connection:
-        assert verify(connection, "acme").head == "439876fd5c690e39f91d5f8ebcd66c18707a1e2ef38d930ae1c3774357bc03ff"
+        assert verify(connection, "acme").head == "74f88594792c53d7f771a9ea03de0c293c94c69959c2c7bc2fbea6d1b833d5f8"
 
 
 def test_replay_gives_the_state_of_any_revision(history: Engine) -> None:
@@ -109,56 +109,64 @@ def test_verifying_an_organization_that_is_not_there_is_refused(acme: Engine) ->
 
 
 TAMPERINGS = {
-    "another actor": ("UPDATE audit SET actor = 'ada' WHERE organization = 'acme' AND revision = 2", "revision 2 was edited"),
-    "another time": ("UPDATE audit SET at = at + 1 WHERE organization = 'acme' AND revision = 2", "revision 2 was edited"),
-    "another operation": ("UPDATE audit SET operation = 'x' WHERE organization = 'acme' AND revision = 2", "revision 2 was edited"),
-    "a ticket taken away": ("UPDATE audit SET ticket = NULL WHERE organization = 'acme' AND revision = 4", "revision 4 was edited"),
+    "another actor": ("UPDATE rbac_audit SET actor = 'ada' WHERE organization = 'acme' AND revision = 2", "revision 2 was edited"),
+    "another time": ("UPDATE rbac_audit SET at = at + 1 WHERE organization = 'acme' AND revision = 2", "revision 2 was edited"),
+    "another operation": ("UPDATE rbac_audit SET operation = 'x' WHERE organization = 'acme' AND revision = 2", "revision 2 was edited"),
+    "a ticket taken away": ("UPDATE rbac_audit SET ticket = NULL WHERE organization = 'acme' AND revision = 4", "revision 4 was edited"),
     "another kind of actor": (
-        "UPDATE audit SET actor_kind = 'member' WHERE organization = 'acme' AND revision = 4",
+        "UPDATE rbac_audit SET actor_kind = 'member' WHERE organization = 'acme' AND revision = 4",
         "revision 4 was edited",
     ),
     "another change": (
-        """UPDATE audit_change SET after = '{"plugin:configure":"owner"}' WHERE organization = 'acme' AND revision = 2""",
+        """UPDATE rbac_audit_change SET after = '{"plugin:configure":"owner"}' WHERE organization = 'acme' AND revision = 2""",
         "revision 2 was edited",
     ),
     "a change about another user": (
-        "UPDATE audit_change SET \"user\" = 'ada' WHERE organization = 'acme' AND revision = 3",
+        "UPDATE rbac_audit_change SET \"user\" = 'ada' WHERE organization = 'acme' AND revision = 3",
         "revision 3 was edited",
     ),
-    "a change that is not JSON": ("UPDATE audit_change SET after = '{' WHERE organization = 'acme' AND revision = 2", "cannot be read"),
-    "a change taken out": ("DELETE FROM audit_change WHERE organization = 'acme' AND revision = 1 AND position = 3", "has lost change 3"),
-    "all changes taken out": ("DELETE FROM audit_change WHERE organization = 'acme' AND revision = 2", "revision 2 has no changes"),
+    "a change that is not JSON": ("UPDATE rbac_audit_change SET after = '{' WHERE organization = 'acme' AND revision = 2", "cannot be read"),
+    "a change taken out": (
+        "DELETE FROM rbac_audit_change WHERE organization = 'acme' AND revision = 1 AND position = 3",
+        "has lost change 3",
+    ),
+    "all changes taken out": ("DELETE FROM rbac_audit_change WHERE organization = 'acme' AND revision = 2", "revision 2 has no changes"),
     "a change added": (
-        "INSERT INTO audit_change VALUES ('acme', 2, 1, 'task', NULL, 'project:p1', NULL, '{\"task\":\"t9\"}')",
+        "INSERT INTO rbac_audit_change VALUES ('acme', 2, 1, 'assignment', 'andy', 'project:p1', NULL, '{\"as\":\"reviewer\",\"task\":\"t9\"}')",  # noqa: E501
         "revision 2 was edited",
     ),
     "changes of no revision": (
-        "INSERT INTO audit_change VALUES ('acme', 9, 0, 'task', NULL, 'project:p1', NULL, '{\"task\":\"t9\"}')",
+        "INSERT INTO rbac_audit_change VALUES ('acme', 9, 0, 'assignment', 'andy', 'project:p1', NULL, '{\"as\":\"reviewer\",\"task\":\"t9\"}')",  # noqa: E501
         "revision 9 has changes and no audit row",
     ),
-    "a revision taken out": ("DELETE FROM audit WHERE organization = 'acme' AND revision = 2", "revision 2 is missing"),
+    "a revision taken out": ("DELETE FROM rbac_audit WHERE organization = 'acme' AND revision = 2", "revision 2 is missing"),
     "the newest revision taken out": (
-        "DELETE FROM audit WHERE organization = 'acme' AND revision = 4",
+        "DELETE FROM rbac_audit WHERE organization = 'acme' AND revision = 4",
         "the organization is at revision 4, its audit ends at 3",
     ),
-    "another head": (f"UPDATE organization SET head = '{'0' * 64}' WHERE id = 'acme'", "the head of the organization is not the hash"),
+    "another head": (f"UPDATE rbac_organization SET head = '{'0' * 64}' WHERE id = 'acme'", "the head of the organization is not the hash"),
     "another hash before": (
-        f"UPDATE audit SET previous = '{'0' * 64}' WHERE organization = 'acme' AND revision = 3",
+        f"UPDATE rbac_audit SET previous = '{'0' * 64}' WHERE organization = 'acme' AND revision = 3",
         "revision 3 does not follow the hash before it",
     ),
     "a role given past the audit": (
-        "UPDATE member SET role = 'manager' WHERE organization = 'acme' AND \"user\" = 'andy'",
+        "UPDATE rbac_member SET role = 'manager' WHERE organization = 'acme' AND \"user\" = 'andy'",
         'member organization andy is {"role":"manager","state":"active"} and by the audit {"role":"reviewer","state":"active"}',
     ),
-    "an owner set past the audit": ("UPDATE organization SET owner = 'max' WHERE id = 'acme'", 'owner organization is {"user":"max"}'),
-    "a switch set past the audit": ("UPDATE organization SET plugins_enabled = TRUE WHERE id = 'acme'", "plugins_enabled is true"),
-    "a membership past the audit": ("DELETE FROM project_member WHERE organization = 'acme'", "membership project:p1 rita is nothing"),
-    "a pause longer past the audit": ("UPDATE pause SET until = 1 WHERE organization = 'acme'", "pause project:p1 rita is"),
-    "a restriction past the audit": ("DELETE FROM restriction WHERE organization = 'acme'", "plugin:configure is nothing"),
-    "a task worked on past the audit": ("DELETE FROM worked_on WHERE organization = 'acme'", "worked_on project:p1 andy t1 is nothing"),
-    "an assignment past the audit": ("DELETE FROM assignment WHERE organization = 'acme'", "andy t1 annotator is nothing"),
-    "a project published past the audit": ("UPDATE project SET published = FALSE WHERE organization = 'acme'", "project project:p1 is"),
-    "a workspace created by another": ("UPDATE workspace SET created_by = 'ada' WHERE organization = 'acme'", "workspace workspace:s1 is"),
+    "an owner set past the audit": ("UPDATE rbac_organization SET owner = 'max' WHERE id = 'acme'", 'owner organization is {"user":"max"}'),
+    "a switch set past the audit": ("UPDATE rbac_organization SET plugins_enabled = TRUE WHERE id = 'acme'", "plugins_enabled is true"),
+    "a membership past the audit": ("DELETE FROM rbac_project_member WHERE organization = 'acme'", "membership project:p1 rita is nothing"),
+    "a pause longer past the audit": ("UPDATE rbac_pause SET until = 1 WHERE organization = 'acme'", "pause project:p1 rita is"),
+    "a restriction past the audit": ("DELETE FROM rbac_restriction WHERE organization = 'acme'", "plugin:configure is nothing"),
+    "an assignment past the audit": ("DELETE FROM rbac_assignment WHERE organization = 'acme'", "andy t1 annotator is nothing"),
+    "a project published past the audit": (
+        "UPDATE rbac_project SET published = FALSE WHERE organization = 'acme'",
+        "project project:p1 is",
+    ),
+    "a workspace created by another": (
+        "UPDATE rbac_workspace SET created_by = 'ada' WHERE organization = 'acme'",
+        "workspace workspace:s1 is",
+    ),
 }
 
 
@@ -194,8 +202,8 @@ def test_a_thorough_tampering_changes_the_head(history: Engine) -> None:
     """Whoever rewrites hash after hash can make a chain that holds, but not with the head that was written down elsewhere."""
     with reading(history) as connection:
         head = verify(connection, "acme").head
-    tamper(history, f"UPDATE audit SET hash = '{'a' * 64}' WHERE organization = 'acme' AND revision = 4")
-    tamper(history, f"UPDATE organization SET head = '{'a' * 64}' WHERE id = 'acme'")
+    tamper(history, f"UPDATE rbac_audit SET hash = '{'a' * 64}' WHERE organization = 'acme' AND revision = 4")
+    tamper(history, f"UPDATE rbac_organization SET head = '{'a' * 64}' WHERE id = 'acme'")
 
     with reading(history) as connection:
         assert verify(connection, "acme").head != head
@@ -204,14 +212,15 @@ def test_a_thorough_tampering_changes_the_head(history: Engine) -> None:
 def test_a_change_that_does_not_fit_what_was_there_is_a_problem(acme: Engine) -> None:
     with writing(acme, "acme", actor="root", actor_kind="operator", operation="record", at=1) as work:
         work.record("member", user="andy", before={"role": "manager", "state": "active"}, after={"role": "reviewer", "state": "active"})
-        work.record("task", domain="project:p1", after={"task": "t1"})
-        work.record("task", domain="project:p1", before={"task": "t9"})
+        given = {"as": "annotator", "task": "t1"}
+        work.record("assignment", user="andy", domain="project:p1", after=given)
+        work.record("assignment", user="andy", domain="project:p1", before={**given, "task": "t9"})
 
     with reading(acme) as connection:
         problems = verify(connection, "acme").problems
     assert any("andy was" in each and "before" in each for each in problems)
-    assert any("t1 comes to be a second time" in each for each in problems)
-    assert any("t9 changes and is not there" in each for each in problems)
+    assert any("t1 annotator comes to be a second time" in each for each in problems)
+    assert any("t9 annotator changes and is not there" in each for each in problems)
 
 
 @pytest.mark.parametrize(
@@ -242,9 +251,7 @@ KINDS = (
     "membership",
     "project_role",
     "pause",
-    "task",
     "assignment",
-    "worked_on",
     "settings",
     "restriction",
     "owner",
@@ -271,9 +278,7 @@ def value(kind: str, choice: int) -> dict[str, object]:
         "membership": {"until": UNTIL[choice]},
         "project_role": {"role": roles[choice % 2], "until": UNTIL[choice]},
         "pause": {"reason": "manual" if choice else "annotator_evaluation", "until": UNTIL[choice]},
-        "task": {"task": f"t{choice % 2}"},
         "assignment": {"task": f"t{choice % 2}", "as": "annotator" if choice < 2 else "reviewer"},
-        "worked_on": {"task": f"t{choice % 2}"},
     }
     return values[kind]
 
@@ -291,7 +296,7 @@ def step(work: Work, kind: str, user: str, domain: str, choice: int) -> None:
         return None
     new = value(kind, choice)
     where = "organization" if kind == "member" else domain
-    whose = None if kind in ("workspace", "project", "task") else user
+    whose = None if kind in ("workspace", "project") else user
     there = {fact: text for fact, text in writer.now(work).facts.items() if fact[:3] == (kind, where, whose or "")}
     return change(work, kind, new, where, whose, there, drop=choice == DROPPED)
 
@@ -302,7 +307,7 @@ def change(work: Work, kind: str, new: dict[str, object], where: str, whose: str
     probe.put(kind, new, domain=where, user=whose)
     (fact,) = probe.facts
     before = json.loads(there[fact]) if fact in there else None
-    if before is not None and (drop or kind in ("task", "assignment", "worked_on")) and kind != "member":
+    if before is not None and (drop or kind == "assignment") and kind != "member":
         writer.drop(work, kind, before, user=whose, domain=where)
     else:
         writer.put(work, kind, new, user=whose, domain=where, before=before)
@@ -316,6 +321,8 @@ def founded(engine: Engine, name: str) -> int:
         for each in ("a", "b"):
             writer.put(work, "workspace", value("workspace", 0), domain=f"workspace:{each}")
             writer.put(work, "project", value("project", 0), domain=f"project:{each}")
+            for task in ("t0", "t1"):
+                writer.put(work, "task", {"task": task}, domain=f"project:{each}")
     return work.revision
 
 

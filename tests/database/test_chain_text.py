@@ -33,7 +33,17 @@ def test_a_digest_is_of_the_encoders_lines(changes: list[Any]) -> None:
         lines += _plain([number, kind, user, domain, *texts]).encode() + b"\n"
 
     sealed = digest.seal(
-        organization="o", revision=1, at=2, actor="a", actor_kind="operator", operation="import", ticket=None, previous="p"
+        organization="o",
+        revision=1,
+        at=2,
+        actor="a",
+        actor_kind="application",
+        on_behalf_of="b",
+        operation="import",
+        ticket=None,
+        policy="c",
+        format=1,
+        previous="p",
     )
-    row = ["o", 1, 2, "a", "operator", "import", None, "p", len(changes), hashlib.sha256(lines).hexdigest()]
+    row = [1, "o", 1, 2, "a", "application", "b", "import", None, "c", "p", len(changes), hashlib.sha256(lines).hexdigest()]
     assert sealed == hashlib.sha256(_plain(row).encode()).hexdigest()

@@ -33,8 +33,10 @@ def tasks(connection: Connection) -> int:
 
 def add_a_task(engine: Engine, name: str) -> None:
     with writing(engine, "acme", actor="root", actor_kind="operator", operation="record", at=1) as work:
-        work.connection.execute(insert(tables.task).values(organization="acme", project="p1", id=name))
-        work.record("task", domain="project:p1", after={"task": name})
+        work.connection.execute(insert(tables.task).values(organization="acme", project="p1", id=name, since=1))
+        assignment = {"organization": "acme", "project": "p1", "task": name, "user": "andy", "kind": "reviewer"}
+        work.connection.execute(insert(tables.assignment).values(**assignment))
+        work.record("assignment", user="andy", domain="project:p1", after={"task": name, "as": "reviewer"})
 
 
 def asked(url: str) -> None:
@@ -91,7 +93,7 @@ def test_an_engine_of_the_application_is_set_up_alike(url: str) -> None:
 
     assert open_engine(ours) is theirs
     with pytest.raises(Refused), changing(ours) as connection:
-        connection.execute(insert(tables.task).values(organization="nowhere", project="p1", id="t1"))
+        connection.execute(insert(tables.task).values(organization="nowhere", project="p1", id="t1", since=1))
     ours.dispose()
 
 
@@ -174,7 +176,7 @@ def test_a_full_disk_is_a_store_error_and_nothing_was_written(acme: Engine) -> N
         size = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {size}")
         for number in range(5000):
-            connection.execute(insert(tables.task).values(organization="acme", project="p1", id=f"n{number}"))
+            connection.execute(insert(tables.task).values(organization="acme", project="p1", id=f"n{number}", since=1))
 
     with reading(acme) as connection:
         assert tasks(connection) == 3
@@ -220,7 +222,7 @@ def test_a_store_that_vanished_is_a_store_error_and_is_not_made_anew(acme: Engin
 
 def test_a_store_whose_tables_vanished_is_a_store_error(acme: Engine) -> None:
     with changing(acme) as connection:
-        connection.execute(text("DROP TABLE worked_on"))
+        connection.execute(text("DROP TABLE rbac_worked_on"))
 
     with pytest.raises(StoreError, match="is not a store of this program, or an older one"), reading(acme) as connection:
         connection.execute(select(tables.worked_on))

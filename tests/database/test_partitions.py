@@ -20,7 +20,7 @@ WHERE NOT tgisinternal AND NOT relispartition
 UNION ALL SELECT pg_class.relname, replace(pg_get_indexdef(indexrelid), ' ONLY ', ' ') FROM pg_index
 JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_class AS whole ON whole.oid = indrelid
 WHERE NOT whole.relispartition AND whole.relnamespace = 'public'::regnamespace
-UNION ALL SELECT 'casbin_rule', pg_get_viewdef('casbin_rule'::regclass)
+UNION ALL SELECT 'rbac_casbin_rule', pg_get_viewdef('rbac_casbin_rule'::regclass)
 """
 
 
@@ -69,13 +69,13 @@ def test_a_partitioned_store_keeps_what_it_has_and_works_as_before(catalogs: lis
 
 def test_the_audit_is_append_only_through_the_table_and_through_each_partition(catalogs: object, url: str) -> None:
     with connected(url) as connection:
-        places = connection.execute("SELECT DISTINCT tableoid::regclass::text FROM audit WHERE organization = 'acme'").fetchall()
-        number = places[0][0].removeprefix("audit_")
-        for table in ("audit", f"audit_{number}", "audit_change", f"audit_change_{number}"):
+        places = connection.execute("SELECT DISTINCT tableoid::regclass::text FROM rbac_audit WHERE organization = 'acme'").fetchall()
+        number = places[0][0].removeprefix("rbac_audit_")
+        for table in ("rbac_audit", f"rbac_audit_{number}", "rbac_audit_change", f"rbac_audit_change_{number}"):
             for what in ("UPDATE {} SET organization = organization", "DELETE FROM {}", "TRUNCATE {} CASCADE"):
                 with pytest.raises(psycopg.errors.RestrictViolation), connection.transaction():
                     connection.execute(what.format(table).encode())
-        for table in ("audit_change", f"audit_change_{number}"):
+        for table in ("rbac_audit_change", f"rbac_audit_change_{number}"):
             insert = f"INSERT INTO {table} (organization, revision, position, kind, domain, after) "
             with pytest.raises(psycopg.errors.RestrictViolation), connection.transaction():
                 connection.execute(f"{insert} VALUES ('acme', 1, 999, 'settings', 'organization', '{{}}')".encode())
@@ -84,7 +84,7 @@ def test_the_audit_is_append_only_through_the_table_and_through_each_partition(c
 def test_a_question_looks_into_one_partition_of_each_table(catalogs: object, url: str) -> None:
     with connected(url) as connection:
         plan = connection.execute(
-            "EXPLAIN SELECT * FROM organization o JOIN member m ON m.organization = o.id JOIN project p ON p.organization = o.id"
+            "EXPLAIN SELECT * FROM rbac_organization o JOIN rbac_member m ON m.organization = o.id JOIN rbac_project p ON p.organization = o.id"  # noqa: E501
             " WHERE o.id = 'acme' AND m.organization = 'acme' AND p.organization = 'acme'"
         ).fetchall()
 

@@ -66,14 +66,14 @@ def test_a_new_store_is_empty_current_and_has_a_life_of_its_own(empty: Engine) -
     epoch = schema.check(empty)
     assert re.fullmatch("[0-9a-f]{32}", epoch)
     with reading(empty) as connection:
-        assert connection.scalar(text("SELECT count(*) FROM organization")) == 0
+        assert connection.scalar(text("SELECT count(*) FROM rbac_organization")) == 0
 
 
 def test_foreign_keys_hold_on_the_connection_that_made_the_store(empty: Engine) -> None:
     schema.create(empty)
 
     with pytest.raises(Refused), changing(empty) as connection:
-        connection.execute(text("INSERT INTO workspace VALUES ('nowhere', 'w1', NULL, FALSE)"))
+        connection.execute(text("INSERT INTO rbac_workspace VALUES ('nowhere', 'w1', NULL, FALSE)"))
 
 
 def test_creating_a_store_twice_leaves_it_alone(engine: Engine) -> None:
@@ -111,8 +111,9 @@ def test_a_database_of_somebody_else_is_refused_and_left_alone(empty: Engine) ->
 @pytest.mark.parametrize(
     ("version", "known", "sentence"),
     [
-        ("0001", ("0001", "0002"), "has schema 0001, this program needs 0002: run `rbac db upgrade`"),
-        ("0009", ("0001",), "has schema 0009, this program knows 0001: a newer program made it, update this one"),
+        ("0002", ("0002", "0003"), "has schema 0002, this program needs 0003: run `rbac db upgrade`"),
+        ("0009", ("0002",), "has schema 0009, this program knows 0002: a newer program made it, update this one"),
+        ("0001", ("0002",), "was made before version 0.2.0: export it with the program that made it, and import the file"),
     ],
 )
 def test_an_older_and_a_newer_store_say_so(
@@ -131,7 +132,7 @@ def test_an_older_and_a_newer_store_say_so(
 
 def test_a_store_that_lost_its_first_row_is_not_taken_for_a_good_one(engine: Engine) -> None:
     with changing(engine) as connection:
-        connection.execute(text("DELETE FROM store"))
+        connection.execute(text("DELETE FROM rbac_store"))
 
     with pytest.raises(StoreError, match="has lost tables or its first row"):
         schema.check(engine)
@@ -139,7 +140,7 @@ def test_a_store_that_lost_its_first_row_is_not_taken_for_a_good_one(engine: Eng
 
 def test_an_interrupted_creation_leaves_nothing_behind(empty: Engine) -> None:
     def pull_the_plug(connection: Connection, cursor: object, statement: str, *_: object) -> None:
-        if "INSERT INTO store" in statement:
+        if "INSERT INTO rbac_store" in statement:
             raise InterruptedError
 
     event.listen(empty, "before_cursor_execute", pull_the_plug)

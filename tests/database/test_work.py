@@ -20,8 +20,7 @@ from tests.database import writer
 
 def revision(engine: Engine, organization: str = "acme") -> int:
     with reading(engine) as connection:
-        found = connection.scalar(select(tables.organization.c.revision).where(tables.organization.c.id == organization))
-    assert found is not None
+        found: int = connection.execute(select(tables.organization.c.revision).where(tables.organization.c.id == organization)).scalar_one()
     return found
 
 
@@ -30,29 +29,32 @@ def rows(engine: Engine, table: Table) -> int:
         return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
-def new_task(work: Work, name: str) -> None:
-    writer.put(work, "task", {"task": name}, domain="project:p1")
+MADE = {"created_by": None, "personal": False}
+
+
+def new_workspace(work: Work, name: str) -> None:
+    writer.put(work, "workspace", MADE, domain=f"workspace:{name}")
 
 
 def test_a_change_makes_one_revision_with_one_audit_row(acme: Engine) -> None:
     with writing(acme, "acme", actor="ada", actor_kind="member", operation="record", ticket="SUP-1", at=5_000_000) as work:
         assert work.revision == 1
-        new_task(work, "t2")
-        new_task(work, "t3")
+        new_workspace(work, "t2")
+        new_workspace(work, "t3")
 
     assert work.revision == revision(acme) == 2
     with reading(acme) as connection:
         (entry,) = entries(connection, "acme", first=2)
     assert (entry.actor, entry.actor_kind, entry.operation, entry.ticket, entry.at) == ("ada", "member", "record", "SUP-1", 5_000_000)
-    assert [change.after for change in entry.changes] == [{"task": "t2"}, {"task": "t3"}]
+    assert [change.domain for change in entry.changes] == ["workspace:t2", "workspace:t3"]
 
 
 def test_where_nothing_is_recorded_nothing_is_written(acme: Engine) -> None:
     with writing(acme, "acme", actor="ada", actor_kind="member", operation="record", at=1) as work:
-        work.connection.execute(insert(tables.task).values(organization="acme", project="p1", id="t2"))
+        work.connection.execute(insert(tables.workspace).values(organization="acme", id="t2", **MADE))
 
     assert work.revision == revision(acme) == 1
-    assert rows(acme, tables.task) == 3
+    assert rows(acme, tables.workspace) == 5
 
 
 def test_a_fact_that_does_not_change_is_not_recorded(acme: Engine) -> None:
@@ -69,11 +71,11 @@ def test_an_exception_undoes_everything_and_goes_on(acme: Engine) -> None:
         writing(acme, "acme", actor="ada", actor_kind="member", operation="record", at=1) as work,
     ):
         for number in range(1500):  # more than are buffered
-            new_task(work, f"n{number}")
+            new_workspace(work, f"n{number}")
         raise ZeroDivisionError
 
     assert revision(acme) == 1
-    assert rows(acme, tables.task) == 3
+    assert rows(acme, tables.workspace) == 5
     assert rows(acme, tables.audit) == 3
 
 
@@ -82,11 +84,11 @@ def test_what_the_database_refuses_is_refused_and_undone(acme: Engine) -> None:
         pytest.raises(Refused, match="the store refused the change"),
         writing(acme, "acme", actor="ada", actor_kind="member", operation="deactivate", at=1) as work,
     ):
-        new_task(work, "t2")
+        new_workspace(work, "t2")
         writer.put(work, "member", {"role": "administrator", "state": "deactivated"}, user="olga", before={"state": "active"})
 
     assert revision(acme) == 1
-    assert rows(acme, tables.task) == 3
+    assert rows(acme, tables.workspace) == 5
 
 
 def test_an_organization_that_is_not_there_is_refused(acme: Engine) -> None:
@@ -99,7 +101,7 @@ def test_an_organization_that_is_not_there_is_refused(acme: Engine) -> None:
 
 def test_the_operation_may_be_named_at_the_end(acme: Engine) -> None:
     with writing(acme, "acme", actor="ada", actor_kind="member", operation="batch", at=1) as work:
-        new_task(work, "t2")
+        new_workspace(work, "t2")
         work.operation = "grant, add"
 
     with reading(acme) as connection:
@@ -139,7 +141,7 @@ def test_one_transaction_changes_several_organizations_and_only_those_told_of(ac
         first = works.lock("acme", actor="root", actor_kind="operator", operation="import", at=1)
         second = works.found("third", owner="olga", actor="root", operation="import", at=1)
         untold = works.lock("other", actor="root", actor_kind="operator", operation="import", at=1)
-        new_task(first, "t2")
+        new_workspace(first, "t2")
 
     assert (first.revision, second.revision, untold.revision) == (2, 1, 2)
     assert (revision(acme), revision(acme, "third"), revision(acme, "other")) == (2, 1, 2)
@@ -149,7 +151,7 @@ def test_one_transaction_changes_several_organizations_and_only_those_told_of(ac
 
 def test_one_transaction_fails_for_all_its_organizations(acme: Engine) -> None:
     with pytest.raises(Refused), transaction(acme) as works:
-        new_task(works.lock("acme", actor="root", actor_kind="operator", operation="import", at=1), "t2")
+        new_workspace(works.lock("acme", actor="root", actor_kind="operator", operation="import", at=1), "t2")
         works.found("third", owner="olga", actor="root", operation="import", at=1)
         works.found("other", owner="olga", actor="root", operation="import", at=1)
 
@@ -166,23 +168,23 @@ def test_an_organization_has_one_unit_of_work_in_a_transaction(acme: Engine) -> 
 def test_many_changes_stay_in_one_revision_and_in_their_order(acme: Engine) -> None:
     with writing(acme, "acme", actor="root", actor_kind="operator", operation="record", at=1) as work:
         for number in range(2500):
-            new_task(work, f"n{number}")
+            new_workspace(work, f"n{number}")
 
     with reading(acme) as connection:
         (entry,) = entries(connection, "acme", first=2)
         assert verify(connection, "acme")
-    assert [change.after for change in entry.changes] == [{"task": f"n{number}"} for number in range(2500)]
+    assert [change.domain for change in entry.changes] == [f"workspace:n{number}" for number in range(2500)]
 
 
 def count_up(engine: Engine, times: int) -> None:
-    """Read how many tasks p5 has and add the next one: two who do this at once without a lock collide."""
+    """Read how many workspaces there are and add the next one: two who do this at once without a lock collide."""
     for _ in range(times):
         with writing(engine, "acme", actor="root", actor_kind="operator", operation="record", at=1) as work:
-            writer.put(work, "task", {"task": f"n{counted(work.connection) + 1}"}, domain="project:p5")
+            new_workspace(work, f"n{counted(work.connection) + 1}")
 
 
 def counted(connection: Connection) -> int:
-    here = (tables.task.c.organization == "acme") & (tables.task.c.project == "p5")
+    here = (tables.workspace.c.organization == "acme") & tables.workspace.c.id.like("n%")
     return connection.scalar(select(func.count()).where(here)) or 0
 
 

@@ -31,6 +31,10 @@ _TABLES: dict[str, Table[Any]] = {
 def put(work: Work, kind: str, value: Value, *, user: str | None = None, domain: str = "organization", before: Value | None = None) -> None:
     """Write and record one fact; `before` is what it was, None when it is new."""
     table, key, columns = _row(work, kind, value, user, domain)
+    if kind in ("task", "worked_on"):  # outside revisions
+        work.commit_unchanged()
+        work.connection.execute(insert(table).values(**key, **columns, since=work.at))
+        return
     if before is None:
         work.connection.execute(insert(table).values(**key, **columns))
     else:

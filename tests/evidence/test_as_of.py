@@ -167,7 +167,7 @@ def test_an_organization_that_never_was_has_no_revision(store: rbac.Store) -> No
 )
 def test_an_audit_that_leads_nowhere_is_a_store_error_and_never_an_answer(acme: Organization, tmp_path: Path, after: str) -> None:
     acme.acting("ada").grant("andy", "reviewer")
-    edit(tmp_path / "rbac.db", f"UPDATE audit_change SET after = '{after}' WHERE revision = 2")
+    edit(tmp_path / "rbac.db", f"UPDATE rbac_audit_change SET after = '{after}' WHERE revision = 2")
 
     with pytest.raises(rbac.StoreError, match="rbac audit --verify"):
         acme.as_of(2)

@@ -117,8 +117,8 @@ def test_even_an_edited_file_cannot_forge_a_line(acme: Organization, run: Run, t
     quoted = "'" + hostile.replace("'", "''") + "'"
     edit(
         tmp_path / "rbac.db",
-        f"UPDATE audit SET ticket = {quoted}, operation = {quoted} WHERE revision = 2",
-        f"UPDATE refusal SET reason = {quoted}, operation = {quoted}",
+        f"UPDATE rbac_audit SET ticket = {quoted}, operation = {quoted} WHERE revision = 2",
+        f"UPDATE rbac_refusal SET reason = {quoted}, operation = {quoted}",
     )
 
     for words, lines in ((("audit", "--first", "2"), 2), (("audit", "--refused"), 1)):

@@ -33,9 +33,9 @@ def cut(path: Path, revision: int, head: str, *undone: str) -> None:
     """Cut the end of the audit off and set everything back, so that nothing inside the store shows it."""
     edit(
         path,
-        f"DELETE FROM audit_change WHERE revision > {revision}",
-        f"DELETE FROM audit WHERE revision > {revision}",
-        f"UPDATE organization SET revision = {revision}, head = '{head}'",
+        f"DELETE FROM rbac_audit_change WHERE revision > {revision}",
+        f"DELETE FROM rbac_audit WHERE revision > {revision}",
+        f"UPDATE rbac_organization SET revision = {revision}, head = '{head}'",
         *undone,
     )
 
@@ -46,7 +46,7 @@ def test_a_truncated_end_is_found_by_a_kept_head_and_by_nothing_else(acme: Organ
     acme.acting("ada").grant("andy", "reviewer")
     kept = acme.head()
 
-    cut(tmp_path / "rbac.db", 1, first.hash, "UPDATE member SET role = 'annotator' WHERE user = 'andy'")
+    cut(tmp_path / "rbac.db", 1, first.hash, "UPDATE rbac_member SET role = 'annotator' WHERE user = 'andy'")
 
     assert acme.verify()
     assert acme.verify(head=first)
@@ -58,7 +58,7 @@ def test_an_end_that_was_cut_off_and_written_anew_is_found(acme: Organization, t
     first = acme.head()
     acme.acting("ada").grant("andy", "reviewer")
     kept = acme.head()
-    cut(tmp_path / "rbac.db", 1, first.hash, "UPDATE member SET role = 'annotator' WHERE user = 'andy'")
+    cut(tmp_path / "rbac.db", 1, first.hash, "UPDATE rbac_member SET role = 'annotator' WHERE user = 'andy'")
 
     acme.acting("ada").grant("andy", "manager")
 
@@ -96,7 +96,7 @@ def test_the_command_exits_with_1_when_the_end_was_cut_off(acme: Organization, r
     first = acme.head()
     acme.acting("ada").grant("andy", "reviewer")
     (tmp_path / "heads.txt").write_text(run("audit", "--head").stdout)
-    cut(tmp_path / "rbac.db", 1, first.hash, "UPDATE member SET role = 'annotator' WHERE user = 'andy'")
+    cut(tmp_path / "rbac.db", 1, first.hash, "UPDATE rbac_member SET role = 'annotator' WHERE user = 'andy'")
 
     result = run("audit", "--verify", "--head", str(tmp_path / "heads.txt"))
 

@@ -72,7 +72,7 @@ def test_a_block_that_goes_on_after_a_refusal_keeps_both_the_change_and_the_refu
 def test_what_the_database_itself_refuses_is_kept_as_well(acme: Organization, store: rbac.Store) -> None:
     def owner_gone(connection: Any, *_: object) -> None:
         event.remove(store._store.engine, "before_execute", owner_gone)
-        connection.execute(text("UPDATE organization SET owner_state = 'deactivated'"))
+        connection.execute(text("UPDATE rbac_organization SET owner_state = 'deactivated'"))
 
     with pytest.raises(rbac.Refused, match="the store refused the change"), acme.acting("ada") as ada:
         event.listen(store._store.engine, "before_execute", owner_gone)
@@ -145,7 +145,7 @@ def test_a_refusal_that_cannot_be_recorded_is_the_same_refusal(
     acme: Organization, store: rbac.Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     with store._store.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE refusal RENAME TO elsewhere"))
+        connection.execute(text("ALTER TABLE rbac_refusal RENAME TO elsewhere"))
 
     with caplog.at_level(logging.WARNING, "rbac"), pytest.raises(rbac.Refused, match="olga is the Owner of acme"):
         acme.acting("ada").grant("olga", "annotator")

@@ -24,12 +24,13 @@ from rbac.vocabulary import ORGANIZATION, Role, State
 ROLES = {"administrator", "manager", "reviewer", "annotator"}
 STATES = {"active", "deactivated", "invited"}
 
-_OWNERS = """SELECT o.id, o.owner, o.revision, o.head, (SELECT count(*) FROM member m WHERE m.organization = o.id AND m."user" = o.owner
-AND m.state = 'active' AND m.role = 'administrator') FROM organization o ORDER BY o.id"""
-_STANDINGS = "SELECT DISTINCT organization, role, state FROM member"
-_CHAINS = "SELECT organization, count(*), min(revision), max(revision) FROM audit GROUP BY organization"
-_HEADS = "SELECT a.organization, a.hash FROM audit a JOIN organization o ON o.id = a.organization AND o.revision = a.revision"
-_EMPTY = """SELECT count(*) FROM audit a WHERE NOT EXISTS (SELECT 1 FROM audit_change c
+_OWNERS = """SELECT o.id, o.owner, o.revision, o.head,
+(SELECT count(*) FROM rbac_member m WHERE m.organization = o.id AND m."user" = o.owner
+AND m.state = 'active' AND m.role = 'administrator') FROM rbac_organization o ORDER BY o.id"""
+_STANDINGS = "SELECT DISTINCT organization, role, state FROM rbac_member"
+_CHAINS = "SELECT organization, count(*), min(revision), max(revision) FROM rbac_audit GROUP BY organization"
+_HEADS = "SELECT a.organization, a.hash FROM rbac_audit a JOIN rbac_organization o ON o.id = a.organization AND o.revision = a.revision"
+_EMPTY = """SELECT count(*) FROM rbac_audit a WHERE NOT EXISTS (SELECT 1 FROM rbac_audit_change c
 WHERE c.organization = a.organization AND c.revision = a.revision)"""
 
 

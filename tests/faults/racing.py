@@ -82,10 +82,6 @@ def mixed(url: str, seed: int, operations: int) -> list[Tried]:
 
 def _thrown(dice: random.Random, owner: str) -> tuple[str, str, dict[str, Any]]:
     roll = dice.random()
-    if roll < 0.1:
-        tasks = [f"t{number}" for number in range(1, 5)]
-        names = {"tasks": dice.sample(tasks, 2), "removed": dice.sample(tasks, 1), "worked_on": {dice.choice(tasks): [dice.choice(USERS)]}}
-        return "operator", "record", {"project": dice.choice(["w1p", "w1q", "w2p", "w2q"]), **names}
     if roll < 0.2:
         return "operator", "transfer_ownership", {"to": dice.choice(USERS)}
     if roll < 0.5:
@@ -116,8 +112,6 @@ def _building(dice: random.Random) -> tuple[str, dict[str, Any]]:
 
 def _make(store: rbac.Store, tried: Tried) -> rbac.Revision:
     organization, arguments = store.organization(tried.organization), dict(tried.arguments)
-    if tried.operation == "record":
-        return store.record(tried.organization, operator=tried.mark, **arguments)
     if tried.operation == "transfer_ownership":
         return organization.transfer_ownership(ticket=tried.mark, operator="operator", **arguments)
     acting = organization.acting(tried.actor, key=tried.mark)

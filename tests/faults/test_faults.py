@@ -39,11 +39,14 @@ FLIPS = int(os.environ.get("RBAC_FAULT_FLIPS", "15"))
 
 YES, NO = ("max", "data:export", "project:p1"), ("andy", "data:export", "project:p1")
 ROOM = 200
-"""Tasks in a change that needs room on the disk."""
+"""Workspaces in a change that needs room on the disk."""
 
 
 def big(store: rbac.Store) -> object:
-    return store.record("acme", project="p1", tasks=[f"n{number}" for number in range(ROOM)])
+    with store.organization("acme").acting("max") as max_:
+        for number in range(ROOM):
+            revision = max_.create_workspace(f"n{number}")
+    return revision
 
 
 def small(store: rbac.Store) -> object:
@@ -232,7 +235,7 @@ def hold(fault: Fault, path: Path) -> None:
                 refusal(each, fault)
             commands(url, fault)
 
-        assert rows(store, "refusal") == {name: each for name, each in before.items() if name != "refusal"}
+        assert rows(store, "refusal") == {name: each for name, each in before.items() if name != "rbac_refusal"}
         works_again(store)
     with rbac.connect(url) as fresh:
         assert fresh.organization("acme").role_of("andy") == "reviewer"
@@ -373,14 +376,14 @@ def test_a_damaged_file_is_an_error_and_its_backup_works(path: Path, migrated_fi
 
 
 IMPOSSIBLE = {
-    "a role": "UPDATE member SET role = 'annotatos'",
-    "a state": "UPDATE member SET state = 'actjve'",
-    "a distribution": "UPDATE project SET distribution = 'manuam'",
-    "a level": "INSERT INTO restriction VALUES ('acme', 'data:export', 'root')",
-    "a project role": "INSERT INTO project_role VALUES ('acme', 'andy', 'p1', 'reviewes', NULL)",
-    "an end that is no number": "UPDATE workspace_member SET until = 'never'",
-    "an end beyond all time": "UPDATE workspace_member SET until = 9000000000000000000",
-    "text that is none": "UPDATE workspace SET created_by = CAST(x'ff' AS TEXT)",
+    "a role": "UPDATE rbac_member SET role = 'annotatos'",
+    "a state": "UPDATE rbac_member SET state = 'actjve'",
+    "a distribution": "UPDATE rbac_project SET distribution = 'manuam'",
+    "a level": "INSERT INTO rbac_restriction VALUES ('acme', 'data:export', 'root')",
+    "a project role": "INSERT INTO rbac_project_role VALUES ('acme', 'andy', 'p1', 'reviewes', NULL)",
+    "an end that is no number": "UPDATE rbac_workspace_member SET until = 'never'",
+    "an end beyond all time": "UPDATE rbac_workspace_member SET until = 9000000000000000000",
+    "text that is none": "UPDATE rbac_workspace SET created_by = CAST(x'ff' AS TEXT)",
 }
 
 
@@ -483,7 +486,7 @@ def read_only(url: str) -> Iterator[None]:
 def row_locked(url: str) -> Iterator[None]:
     """Somebody is in the middle of a change of the organization and does not finish."""
     with psycopg.connect(psycopg_url(url)) as other:
-        other.execute("SELECT * FROM organization FOR UPDATE")
+        other.execute("SELECT * FROM rbac_organization FOR UPDATE")
         yield
 
 

@@ -112,27 +112,11 @@ def makers(store: rbac.Store, name: str, accepted: list[Tried]) -> dict[int, Tri
 def mark_of(entry: Entry, keys: dict[int, str]) -> str:
     if entry.ticket is not None:
         return entry.ticket
-    return entry.actor if entry.operation == "record" else keys[entry.revision]
+    return keys[entry.revision]
 
 
 def in_the_oracle(state: Any, tried: Tried) -> Any:
-    if tried.operation == "record":
-        return recorded(state, tried)
     return change(state, tried.organization, tried.actor, tried.operation, tried.arguments, now=NOW)
-
-
-def recorded(state: Any, tried: Tried) -> Any:
-    """The state with what the application said of one project; the oracle's own changes know nothing of tasks."""
-    new = msgspec.msgpack.decode(msgspec.msgpack.encode(state))
-    (organization,) = (each for each in new["organizations"] if each["id"] == tried.organization)
-    projects = {project["id"]: project for workspace in organization["workspaces"] for project in workspace.get("projects") or []}
-    project, said = projects[tried.arguments["project"]], tried.arguments
-    tasks = {**dict.fromkeys(said["tasks"]), **(project.get("tasks") or {})}
-    for task, users in said["worked_on"].items():
-        facts = dict(tasks[task] or {})
-        tasks[task] = {**facts, "worked_on_by": [*(facts.get("worked_on_by") or []), *users]}
-    project["tasks"] = {task: facts for task, facts in tasks.items() if task not in said["removed"]}
-    return new
 
 
 # -- read, check, write -------------------------------------------------------------------------------------------------------

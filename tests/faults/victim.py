@@ -22,7 +22,7 @@ CREW = tuple(f"crew{number}" for number in range(6))
 
 HEIRS = ("olga", "ada", "max", "mia")
 MATES = ("andy", "rita")
-KINDS = (*("grant",) * 6, *("several",) * 5, *("transfer",) * 3, *("record",) * 3, *("import",) * 2, *("update",) * 3)
+KINDS = (*("grant",) * 6, *("several",) * 5, *("transfer",) * 3, *("import",) * 2, *("update",) * 3)
 """How often which kind of change is thrown."""
 
 KEYED = ("grant", "several")
@@ -55,8 +55,6 @@ class Change:
             return revision
         if self.kind == "transfer":
             return acme.transfer_ownership(to=values[0], ticket=self.name, operator="root")
-        if self.kind == "record":
-            return store.record("acme", project="p1", tasks=values, worked_on={values[0]: ["andy"]}, operator=self.name)
         (imported,) = store.import_state(world(self.organization, *values), update=True, operator=self.name)
         return imported.revision
 
@@ -106,8 +104,6 @@ def thrown(dice: random.Random, store: rbac.Store, name: str) -> Change:
         return Change(kind, name, actor=owner, values=(another_role(dice, acme, CREW[0]),))
     if kind == "transfer":
         return Change(kind, name, values=(dice.choice([heir for heir in HEIRS if heir != owner]),))
-    if kind == "record":
-        return Change(kind, name, values=tuple(f"{name}-{number}" for number in range(5)))
     if kind == "import":
         return Change(kind, name, organization=name, values=(dice.choice(["one", "two"]),))
     variant = "two" if store.organization("other").details().plugins_enabled else "one"

@@ -132,7 +132,7 @@ class Shell:
 def _standing() -> object:
     connection = sqlite3.connect("rbac.db")
     try:
-        return connection.execute("SELECT id, owner, revision, head FROM organization ORDER BY id").fetchall()
+        return connection.execute("SELECT id, owner, revision, head FROM rbac_organization ORDER BY id").fetchall()
     finally:
         connection.close()
 

@@ -104,7 +104,7 @@ def test_a_store_that_cannot_answer_is_an_error_and_no_answer(acme: Organization
 
 def test_a_restriction_this_program_does_not_know_is_an_error_and_no_answer(acme: Organization) -> None:
     with acme._store.engine.begin() as connection:
-        connection.execute(text("INSERT INTO restriction VALUES ('acme', 'future:permission', 'owner')"))
+        connection.execute(text("INSERT INTO rbac_restriction VALUES ('acme', 'future:permission', 'owner')"))
 
     with pytest.raises(rbac.StoreError, match="too old for this store"):
         acme.can("ada", "billing:configure")

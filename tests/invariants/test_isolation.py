@@ -14,7 +14,7 @@ from rbac.organization import Organization
 from tests.conftest import ACME
 from tests.invariants.everything import answers, rows
 
-BOUND = [table for table in tables.metadata.tables.values() if table.name not in ("store", "organization")]
+BOUND = [table for table in tables.metadata.tables.values() if table.name not in ("rbac_store", "rbac_organization")]
 
 
 @pytest.mark.parametrize("table", BOUND, ids=lambda table: table.name)
@@ -24,7 +24,9 @@ def test_the_organization_comes_first_in_every_key_and_is_part_of_every_foreign_
     for key in table.foreign_key_constraints:
         first = key.elements[0]
         assert key.columns[0].name == "organization"
-        assert first.column.name in ("organization", "id") and (first.column.table.name == "organization") == (first.column.name == "id")
+        assert first.column.name in ("organization", "id") and (first.column.table.name == "rbac_organization") == (
+            first.column.name == "id"
+        )
     for index in table.indexes:
         assert next(iter(index.columns)).name == "organization"
 

@@ -19,6 +19,7 @@ class NotAQuestion(Exception):
 ROLES = ("annotator", "reviewer", "manager", "administrator", "owner")
 KINDS = ("organization", "workspace", "project")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+|'~#:=-]{0,254}")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The table, as the specification prints it: implied conditions left out. None: no; "always": yes; else the conditions.
@@ -546,7 +547,7 @@ CONDITIONS = {
 
 
 def check_id(value: object, what: str) -> str:
-    if not isinstance(value, str) or ID.fullmatch(value) is None:
+    if not isinstance(value, str) or (USER_ID if what == "a user" else ID).fullmatch(value) is None:
         raise NotAQuestion(f"not the id of {what}: {value!r}")
     return value
 

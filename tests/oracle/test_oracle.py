@@ -331,7 +331,7 @@ def test_missing_facts_one_by_one() -> None:
         ("", "data:export", "project:p1", {}),
         ("andy\n", "data:export", "project:p1", {}),
         ("a b", "data:export", "project:p1", {}),
-        ("a" * 129, "data:export", "project:p1", {}),
+        ("a" * 256, "data:export", "project:p1", {}),
         ("é", "data:export", "project:p1", {}),
         ("andy", "data:burn", "project:p1", {}),
         ("andy", "data:export", "organization", {}),

@@ -22,7 +22,7 @@ NOTHING_TO_COMMIT = 7
 
 def moved(connection: Connection, revision: int) -> bool:
     """Whether this transaction has a new revision in it, and not a record of refusals alone."""
-    return connection.scalar(text("SELECT max(revision) FROM audit")) > revision  # type: ignore[no-any-return]
+    return connection.scalar(text("SELECT max(revision) FROM rbac_audit")) > revision  # type: ignore[no-any-return]
 
 
 class Place(Protocol):

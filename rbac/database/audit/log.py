@@ -25,18 +25,27 @@ __all__ = ["ChangedFact", "Entry", "entries", "entry_at", "revisions"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One revision: who did what when, and what changed. `at` is microseconds since 1970, UTC."""
+    """One revision: who did what when, and what changed. `at` is microseconds since 1970, UTC.
+
+    `policy` is the SHA-256 of the policy it was made under; `on_behalf_of` the member an application acted for.
+    """
 
     organization: str
     revision: int
     at: int
     actor: str
     actor_kind: str
+    on_behalf_of: str | None
     operation: str
     ticket: str | None
+    policy: str | None
+    format: int
     previous: str
     hash: str
     changes: tuple[ChangedFact, ...]
+
+
+_COLUMNS = tuple(column.name for column in audit.c)
 
 
 def entries(
@@ -73,9 +82,7 @@ def entries(
     for rows in revisions(connection, organization, *conditions, changed=user is not None or kind is not None, newest_first=newest_first):
         row, rest = next(rows), rows
         changes = tuple(_change(each) for each in itertools.chain([row], rest) if each.position is not None)
-        yield Entry(
-            organization, row.revision, row.at, row.actor, row.actor_kind, row.operation, row.ticket, row.previous, row.hash, changes
-        )
+        yield Entry(**{name: getattr(row, name) for name in _COLUMNS}, changes=changes)
 
 
 def entry_at(connection: Connection, organization: str, *, revision: int | None = None, at: int | None = None) -> Entry | None:

@@ -95,11 +95,11 @@ def _facts(kind: str, domain: str, user: str | None, value: dict[str, Any] | Non
 
 
 def present(connection: Connection, organization: str) -> State:
-    """The state as the tables have it; expired grants are there, as they are in the tables."""
+    """The audited state as the tables have it; expired grants are in it, as they are in the tables."""
     state = State()
     owner = connection.execute(select(tables.organization.c.owner).where(tables.organization.c.id == organization)).scalar()
     if owner is not None:
         state.put("owner", {"user": owner})
-        for fact in facts_of(connection, organization):
+        for fact in facts_of(connection, organization, audited=True):
             state.put(fact.kind, fact.value, domain=fact.domain, user=fact.user)
     return state

@@ -88,7 +88,10 @@ class _Walk:
             actor=row.actor,
             actor_kind=row.actor_kind,
             operation=row.operation,
+            on_behalf_of=row.on_behalf_of,
             ticket=row.ticket,
+            policy=row.policy,
+            format=row.format,
             previous=row.previous,
         )
         if hashed != row.hash:
