@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rbac.store import Store, connect
     from rbac.vocabulary import ChangedFact, Decision, Domain, Kind, Permission, Request, Revision, Role, State, Via
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "rbac.acting": ("Acting",),

@@ -30,7 +30,7 @@ jobs:
           fetch-depth: 0
           persist-credentials: false
           ref: ${{ github.event.pull_request.head.sha }}
-      - uses: OWNER/studio-rbac@v0.1.0 # put the owner of the action here
+      - uses: OWNER/studio-rbac@v0.2.0 # put the owner of the action here
         with:
           tests: tests/policy
           claims: claims.yaml
@@ -38,7 +38,7 @@ jobs:
 _HOOKS = """\
 repos:
   - repo: https://github.com/OWNER/studio-rbac # put the owner here
-    rev: v0.1.0
+    rev: v0.2.0
     hooks:
       - id: rbac-policy-fmt
       - id: rbac-policy-lint

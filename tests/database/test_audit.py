@@ -125,7 +125,10 @@ TAMPERINGS = {
         "UPDATE rbac_audit_change SET \"user\" = 'ada' WHERE organization = 'acme' AND revision = 3",
         "revision 3 was edited",
     ),
-    "a change that is not JSON": ("UPDATE rbac_audit_change SET after = '{' WHERE organization = 'acme' AND revision = 2", "cannot be read"),
+    "a change that is not JSON": (
+        "UPDATE rbac_audit_change SET after = '{' WHERE organization = 'acme' AND revision = 2",
+        "cannot be read",
+    ),
     "a change taken out": (
         "DELETE FROM rbac_audit_change WHERE organization = 'acme' AND revision = 1 AND position = 3",
         "has lost change 3",
