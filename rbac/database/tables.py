@@ -109,7 +109,6 @@ organization = Table(
     *check_user_ids("owner"),
     *check_hex("head", 64),
     **WITHOUT_ROWID,
-    postgresql_with={"fillfactor": 50},  # updated by every change: room for the new version on the same page
 )
 """An organization, its one Owner, its revision and `head`, the hash of its newest audit row."""
 

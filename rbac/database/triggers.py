@@ -90,5 +90,8 @@ TRIGGERS = {
 }
 """What keeps the audit append-only, by dialect, in the order to create them."""
 
-STATEMENTS = {dialect: (VIEW[dialect], *TRIGGERS[dialect]) for dialect in VIEW}
+_STORAGE = {"sqlite": (), "postgresql": ("ALTER TABLE rbac_organization SET (fillfactor = 50)",)}
+"""Each change updates the organization's row: there is room for its next version on the same page."""
+
+STATEMENTS = {dialect: (*_STORAGE[dialect], VIEW[dialect], *TRIGGERS[dialect]) for dialect in VIEW}
 """Everything made after the tables, by dialect, in order."""

@@ -27,7 +27,6 @@ CREATE TABLE rbac_organization (
     CONSTRAINT ck_rbac_organization_head_is_hex CHECK (octet_length("head") <= 64 AND "head" ~ '^[0-9a-f]*$'),
     CONSTRAINT ck_rbac_organization_head_is_whole_hex CHECK (octet_length("head") = 64)
 )
- WITH (fillfactor = 50)
 
 CREATE TABLE rbac_member (
     organization TEXT COLLATE "C" NOT NULL,
@@ -290,9 +289,11 @@ CREATE TABLE rbac_worked_on (
 
 CREATE INDEX ix_rbac_worked_on_organization_user_project_task ON rbac_worked_on (organization, "user", project, task)
 
+ALTER TABLE rbac_organization ADD CONSTRAINT fk_rbac_organization_owner_is_an_active_member FOREIGN KEY(id, owner, owner_state) REFERENCES rbac_member (organization, "user", state) DEFERRABLE INITIALLY DEFERRED
+
 ALTER TABLE rbac_member ADD CONSTRAINT fk_rbac_member_organization FOREIGN KEY(organization) REFERENCES rbac_organization (id)
 
-ALTER TABLE rbac_organization ADD CONSTRAINT fk_rbac_organization_owner_is_an_active_member FOREIGN KEY(id, owner, owner_state) REFERENCES rbac_member (organization, "user", state) DEFERRABLE INITIALLY DEFERRED
+ALTER TABLE rbac_organization SET (fillfactor = 50)
 
 CREATE VIEW rbac_casbin_rule (ptype, v0, v1, v2, v3, v4, v5) AS
 SELECT 'g', 'user:' || m."user", CASE WHEN o.owner = m."user" THEN 'owner' ELSE m.role END, m.organization,
