@@ -23,6 +23,7 @@ from rbac.names import quoted
 from rbac.snapshot.cache import CAPACITY, CachedView, RecordCache
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.view import revision_of
+from rbac.snapshot.wanted import Asked
 from rbac.vocabulary import Revision
 
 _SEAL = 16  # characters of the hash in a token
@@ -49,7 +50,7 @@ class OpenStore:
         self._checked = False
         self._patience = max_staleness
         self._watch = watch(engine, poll=poll, max_staleness=max_staleness)
-        self._cache = RecordCache(engine, self._watch, decider.policy.reads, capacity, max_staleness)
+        self._cache = RecordCache(engine, self._watch, decider.cells, capacity, max_staleness)
         _open_stores.add(self)
 
     def ready(self) -> Engine:
@@ -59,26 +60,26 @@ class OpenStore:
             self._checked = True
         return self.engine
 
-    def view(self, organization: str, at_least: int | str = 0) -> CachedView:
+    def view(self, organization: str, at_least: int | str = 0, asked: Asked = None) -> CachedView:
         """A view of the present revision, from memory while nothing has changed; raises StoreError where it is before `at_least`."""
         if not self._checked:
             with waiting(self.engine, self._patience):
                 self.ready()
         if type(at_least) is int or type(at_least) is Revision:
-            view = self._cache.view(organization, at_least)
+            view = self._cache.view(organization, at_least, asked)
         else:
             at_least = self._same_history(organization, at_least)
-            view = self._cache.refreshed(organization)
+            view = self._cache.refreshed(organization, asked)
         if at_least and view.revision < at_least:
             raise _not_reached(organization, at_least, view.revision)
         return view
 
     @contextmanager
-    def snapshot(self, organization: str, at_least: int | str = 0) -> Iterator[Snapshot]:
+    def snapshot(self, organization: str, at_least: int | str = 0, asked: Asked = None) -> Iterator[Snapshot]:
         """The present revision in one read transaction; raises StoreError where it is before `at_least`."""
         wanted = at_least if type(at_least) is int or type(at_least) is Revision else self._same_history(organization, at_least)
         with waiting(self.engine, self._patience), self.reading() as connection:
-            view = Snapshot(connection, organization, self.decider.policy.reads)
+            view = Snapshot(connection, organization, self.decider.cells, asked)
             if wanted and revision_of(view) < wanted:
                 raise _not_reached(organization, wanted, revision_of(view))
             yield view

@@ -28,6 +28,7 @@ from rbac.queries import Queries
 from rbac.snapshot.cache import CachedView, RecordCache
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import Instant
+from rbac.snapshot.wanted import Asked
 from rbac.vocabulary import Revision
 
 _OWNER = FactName("owner", "organization", "", "")
@@ -63,22 +64,22 @@ class PastStore:
         t.metadata.create_all(self._engine)
         with changing(self._engine) as connection:
             _fill(connection, organization, state, tasks, revision, at)
-        self._cache = RecordCache(self._engine, _Unchanging(), decider.policy.reads)
+        self._cache = RecordCache(self._engine, _Unchanging(), decider.cells)
 
     def clock(self) -> Instant:
         """The instant that questions are judged at."""
         return self._at
 
-    def view(self, organization: str, at_least: int | str = 0) -> CachedView:
+    def view(self, organization: str, at_least: int | str = 0, asked: Asked = None) -> CachedView:
         """A view of the one revision; raises UnknownName for an `at_least` that is after it, or a token."""
         self._ensure_reached(at_least)
-        return self._cache.view(organization)
+        return self._cache.view(organization, 0, asked)
 
     @contextmanager
-    def snapshot(self, organization: str, at_least: int | str = 0) -> Iterator[Snapshot]:
+    def snapshot(self, organization: str, at_least: int | str = 0, asked: Asked = None) -> Iterator[Snapshot]:
         """The same in a read transaction."""
         self._ensure_reached(at_least)
-        with self._cache.reading(organization) as snapshot:
+        with self._cache.reading(organization, asked) as snapshot:
             yield snapshot
 
     @contextmanager

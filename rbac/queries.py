@@ -18,7 +18,8 @@ from rbac.names import parse_domain, parse_id, parse_via
 from rbac.policy.reader import Policy
 from rbac.snapshot.records import Instant, MemberRecord
 from rbac.snapshot.view import RevisionChanged, View
-from rbac.vocabulary import ORGANIZATION, Decision, Domain, Request, Role, Via
+from rbac.snapshot.wanted import Asked
+from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,10 +36,13 @@ class Views(Protocol):
     def clock(self) -> Instant:
         """The instant that questions are judged at."""
 
-    def view(self, organization: str, at_least: int | str = 0) -> View:
-        """A view of one revision, not before `at_least`; shared, so that gathering records may raise RevisionChanged."""
+    def view(self, organization: str, at_least: int | str = 0, asked: Asked = None) -> View:
+        """A view of one revision for the questions `asked`, not before `at_least`.
 
-    def snapshot(self, organization: str, at_least: int | str = 0) -> AbstractContextManager[View]:
+        It is shared, so that gathering records may raise RevisionChanged.
+        """
+
+    def snapshot(self, organization: str, at_least: int | str = 0, asked: Asked = None) -> AbstractContextManager[View]:
         """The same in a read transaction of its own."""
 
     def reading(self) -> AbstractContextManager[Connection]:
@@ -127,27 +131,29 @@ class Queries:
         """One Decision a request, in order, all from one revision; `rbac.Request(user, permission, domain, ...)`."""
         store, asked = self._store, list(requests)
         try:
-            return decide_many(store.decider, store.view(self.id, at_least), asked, store.clock())
+            return decide_many(store.decider, store.view(self.id, at_least, asked), asked, store.clock())
         except RevisionChanged:
-            with store.snapshot(self.id, at_least) as view:
+            with store.snapshot(self.id, at_least, asked) as view:
                 return decide_many(store.decider, view, asked, store.clock())
 
     def permissions(self, user: str, domain: str | Domain = ORGANIZATION, *, via: str = Via.UI) -> Permissions:
         """What `user` can do in a domain, agreeing with `check` in every one."""
         store, name, where, by = self._store, parse_id(user, "user"), parse_domain(domain), parse_via(via)
+        asked = [Request(name, permission, str(where), via=by) for permission in Permission if permission.kind is where.kind]
         try:
-            return permissions(store.decider, store.view(self.id), name, where, by, store.clock())
+            return permissions(store.decider, store.view(self.id, 0, asked), asked, name, where, store.clock())
         except RevisionChanged:
-            with store.snapshot(self.id) as view:
-                return permissions(store.decider, view, name, where, by, store.clock())
+            with store.snapshot(self.id, 0, asked) as view:
+                return permissions(store.decider, view, asked, name, where, store.clock())
 
     def role_of(self, user: str, domain: str | Domain = ORGANIZATION) -> Role | None:
         """The role in force there; None for whoever is not active, and for a domain that does not exist."""
         name, where = parse_id(user, "user"), str(parse_domain(domain))
+        asked = Request(name, "", where)
         try:
-            return _role_in(self._store.view(self.id), name, where, self._store.clock())
+            return _role_in(self._store.view(self.id, 0, asked), name, where, self._store.clock())
         except RevisionChanged:
-            with self._store.snapshot(self.id) as view:
+            with self._store.snapshot(self.id, 0, asked) as view:
                 return _role_in(view, name, where, self._store.clock())
 
     def member(self, user: str) -> Member | None:
@@ -185,17 +191,18 @@ class Queries:
     def _resolve(self, request: Request, at_least: int | str = 0) -> Question:
         store = self._store
         try:
-            return resolve(store.view(self.id, at_least), request, store.clock())
+            return resolve(store.view(self.id, at_least, request), request, store.clock())
         except RevisionChanged:
-            with store.snapshot(self.id, at_least) as view:
+            with store.snapshot(self.id, at_least, request) as view:
                 return resolve(view, request, store.clock())
 
     def _member_record(self, user: str) -> MemberRecord | None:
         name = parse_id(user, "user")
+        asked = Request(name, "")
         try:
-            return self._store.view(self.id).member(name)
+            return self._store.view(self.id, 0, asked).member(name)
         except RevisionChanged:
-            with self._store.snapshot(self.id) as view:
+            with self._store.snapshot(self.id, 0, asked) as view:
                 return view.member(name)
 
 

@@ -26,7 +26,15 @@ class Authority:
         self.decider = decider
         self.actor = actor
         self.now = now
-        self._view = WorkView(work, decider.policy.reads)
+        self._view = WorkView(work, decider.cells)
+        self._about: list[Request] = []
+
+    def about(self, *names: str | Domain) -> None:
+        """The users and domains that the change under way is about: what is read of them is read in one statement."""
+        domains = [name for name in names if isinstance(name, Domain)] or [ORGANIZATION]
+        users = [name for name in names if not isinstance(name, Domain)]
+        self._about = [Request(user, "", str(domain)) for user in (self.actor, *users) for domain in domains]
+        self._view.asked = self._about
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -101,7 +109,9 @@ class Authority:
         With `roles_managed_elsewhere=False` the question is asked as if roles were managed here: deactivation stays
         possible when an identity provider owns them.
         """
-        question = resolve(self._view, Request(self.actor, permission, str(domain), target, task), self.now)
+        request = Request(self.actor, permission, str(domain), target, task)
+        self._view.asked = [*self._about, request]
+        question = resolve(self._view, request, self.now)
         if question.facts is None:
             raise Refused(question.reason)
         if not roles_managed_elsewhere:

@@ -12,6 +12,7 @@ from rbac.vocabulary import Domain, Kind, PauseReason, Permission, Role
 
 def add(authority: Authority, user: str, domain: Domain, until: Until) -> None:
     """Make an active member of the organization a member of a workspace or project."""
+    authority.about(user, domain)
     authority.require_future(until)
     record = _domain_to_manage(authority, domain)
     member = authority.active(user)
@@ -24,6 +25,7 @@ def add(authority: Authority, user: str, domain: Domain, until: Until) -> None:
 
 def remove(authority: Authority, user: str, domain: Domain) -> None:
     """Take a membership away. Project roles, pauses and assignments stay, without effect."""
+    authority.about(user, domain)
     record = _domain_to_manage(authority, domain)
     member = authority.member(user)
     if domain.kind is Kind.PROJECT and member.role in (Role.ADMINISTRATOR, Role.OWNER):
@@ -37,6 +39,7 @@ def remove(authority: Authority, user: str, domain: Domain) -> None:
 
 def pause(authority: Authority, user: str, project: str, until: Until) -> None:
     """Pause an annotator or reviewer in one project."""
+    authority.about(user, Domain(Kind.PROJECT, project))
     authority.require_future(until)
     before = _pause_to_change(authority, user, project)
     value = None if before is None else pause_value(*before)
@@ -46,6 +49,7 @@ def pause(authority: Authority, user: str, project: str, until: Until) -> None:
 
 def unpause(authority: Authority, user: str, project: str) -> None:
     """Lift a pause that was made by hand."""
+    authority.about(user, Domain(Kind.PROJECT, project))
     before = _pause_to_change(authority, user, project)
     if before is not None and in_force(before[1], authority.now):
         write(authority.work, "pause", user=user, domain=f"project:{project}", before=pause_value(*before))

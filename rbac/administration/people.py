@@ -10,12 +10,14 @@ from rbac.database.unit_of_work import Work
 from rbac.errors import Refused, UnknownName
 from rbac.names import quoted
 from rbac.snapshot.records import MemberRecord, ProjectRecord, Until, in_force
+from rbac.snapshot.wanted import CellNeeds
 from rbac.text import plain
-from rbac.vocabulary import WORKERS, Permission, Role, State
+from rbac.vocabulary import WORKERS, Domain, Kind, Permission, Role, State
 
 
 def grant(authority: Authority, user: str, role: Role) -> None:
     """Give a member an organization role; a deactivated or invited one becomes active."""
+    authority.about(user)
     authority.require(Permission.MEMBER_ROLE_ASSIGN)
     authority.require_over(user, giving=role)
     _set_role(authority, authority.member(user), role, State.ACTIVE)
@@ -23,6 +25,7 @@ def grant(authority: Authority, user: str, role: Role) -> None:
 
 def activate(authority: Authority, user: str) -> None:
     """Make a deactivated member active again, with the role they had; takes what granting it takes."""
+    authority.about(user)
     member = authority.member(user)
     if member.role is None:
         raise Refused(f"{user} has no role yet: grant one, that makes them active")
@@ -33,6 +36,7 @@ def activate(authority: Authority, user: str) -> None:
 
 def deactivate(authority: Authority, user: str) -> None:
     """Deactivate a member; what they have is kept, without effect."""
+    authority.about(user)
     authority.require(Permission.MEMBER_ROLE_ASSIGN, roles_managed_elsewhere=False)
     authority.require_over(user)
     member = authority.member(user)
@@ -41,6 +45,7 @@ def deactivate(authority: Authority, user: str) -> None:
 
 def invite(authority: Authority, user: str, role: Role | None) -> None:
     """Make somebody a member: active at once with a role, `invited` without one. Refused for whoever is one already."""
+    authority.about(user)
     authority.require(Permission.USER_INVITE)
     if role is not None:
         authority.require(Permission.MEMBER_ROLE_ASSIGN)
@@ -53,6 +58,7 @@ def invite(authority: Authority, user: str, role: Role | None) -> None:
 
 def grant_in_project(authority: Authority, user: str, role: Role, project: str, until: Until) -> None:
     """Give a member of a project a role that replaces theirs there, annotator or reviewer."""
+    authority.about(user, Domain(Kind.PROJECT, project))
     authority.require_future(until)
     if role not in WORKERS:
         raise Refused(f"{role} cannot be a project role: it is annotator or reviewer")
@@ -68,6 +74,7 @@ def grant_in_project(authority: Authority, user: str, role: Role, project: str, 
 
 def revoke(authority: Authority, user: str, project: str) -> None:
     """Take a project role away: the organization role is in force again."""
+    authority.about(user, Domain(Kind.PROJECT, project))
     record = _project_to_manage(authority, user, project)
     before = authority.member(user).project_roles.get(project)
     if before is not None and in_force(before[1], authority.now):
@@ -76,7 +83,7 @@ def revoke(authority: Authority, user: str, project: str) -> None:
 
 def transfer_ownership(work: Work, *, to: str) -> None:
     """Make `to` the Owner; the old Owner becomes administrator, which the row of every Owner says. No member may do it."""
-    view = WorkView(work, {})
+    view = WorkView(work, CellNeeds({}))
     member, organization = view.member(to), view.organization()
     assert organization is not None, "the unit of work has locked it"
     if member is None or not member.active:

@@ -18,6 +18,7 @@ from rbac.vocabulary import Distribution, Domain, Kind, Permission
 
 def create_workspace(authority: Authority, workspace: str, *, personal: bool) -> None:
     """Make a workspace; the actor is its creator and, when it is personal, its only user."""
+    authority.about(Domain(Kind.WORKSPACE, workspace))
     authority.require(Permission.WORKSPACE_CREATE)
     domain = Domain(Kind.WORKSPACE, workspace)
     authority.require_new(domain)
@@ -26,6 +27,7 @@ def create_workspace(authority: Authority, workspace: str, *, personal: bool) ->
 
 def create_project(authority: Authority, project: str, *, workspace: str) -> None:
     """Make a project in a workspace, unpublished and with automatic distribution."""
+    authority.about(Domain(Kind.PROJECT, project), Domain(Kind.WORKSPACE, workspace))
     home = authority.workspace(workspace)
     authority.require(Permission.PROJECT_CREATE, home.domain)
     domain = Domain(Kind.PROJECT, project)
@@ -51,6 +53,7 @@ def move_project(authority: Authority, project: str, *, workspace: str) -> None:
     Into a personal workspace only its user moves a project, and only one they created; it is unpublished and loses its direct
     members.
     """
+    authority.about(Domain(Kind.PROJECT, project), Domain(Kind.WORKSPACE, workspace))
     record, target = authority.project(project), authority.workspace(workspace)
     authority.require(Permission.PROJECT_UPDATE, record.domain)
     authority.require(Permission.PROJECT_CREATE, target.domain)
@@ -66,6 +69,7 @@ def move_project(authority: Authority, project: str, *, workspace: str) -> None:
 
 def delete_project(authority: Authority, project: str) -> None:
     """Delete a project and everything that belongs to it; a later project of that id inherits nothing."""
+    authority.about(Domain(Kind.PROJECT, project))
     record = authority.project(project)
     authority.require(Permission.PROJECT_DELETE, record.domain)
     work, c = authority.work, t.project.c
@@ -78,6 +82,7 @@ def delete_project(authority: Authority, project: str) -> None:
 
 def delete_workspace(authority: Authority, workspace: str) -> None:
     """Delete an empty workspace and its memberships."""
+    authority.about(Domain(Kind.WORKSPACE, workspace))
     record = authority.workspace(workspace)
     authority.require(Permission.WORKSPACE_DELETE, record.domain)
     _erase(authority.work, record.domain)

@@ -51,6 +51,7 @@ class Settings(TypedDict, total=False):
 
 def configure(authority: Authority, domain: Domain, values: Mapping[str, Value]) -> None:
     """Change settings of the organization or of a project; each takes a permission of its own."""
+    authority.about(domain)
     project = authority.project(domain.id) if domain.kind is Kind.PROJECT else None
     for permission in dict.fromkeys(_SETTINGS[domain.kind][name] for name in values):
         authority.require(permission, domain)

@@ -18,6 +18,7 @@ _PERMISSIONS = {"annotator": Permission.TASK_ASSIGN_ANNOTATOR, "reviewer": Permi
 
 def assign(authority: Authority, user: str, kind: str, *, task: str, project: str) -> None:
     """Assign a task to a member of the project as `annotator` or `reviewer`."""
+    authority.about(user, Domain(Kind.PROJECT, project))
     authority.member(user)
     authority.require(_PERMISSIONS[kind], Domain(Kind.PROJECT, project), target=user, task=task)
     if kind not in _assigned(authority, user, task, project):
@@ -26,6 +27,7 @@ def assign(authority: Authority, user: str, kind: str, *, task: str, project: st
 
 def unassign(authority: Authority, user: str, *, task: str, project: str) -> None:
     """Take back every assignment of a task to a member; takes what making it takes."""
+    authority.about(user, Domain(Kind.PROJECT, project))
     authority.member(user)
     kinds = _assigned(authority, user, task, project)
     for kind in kinds or ("annotator",):

@@ -1,12 +1,11 @@
-"""What a unit of work sees of its organization: each row is read once, and again once a fact has changed."""
+"""What a unit of work sees of its organization: each record is read once, and again once a fact has changed."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from rbac.database.unit_of_work import Work
+from rbac.snapshot.found import Found
 from rbac.snapshot.reader import Snapshot
-from rbac.snapshot.view import Reads
+from rbac.snapshot.wanted import CellNeeds
 
 
 class WorkView(Snapshot):
@@ -15,17 +14,14 @@ class WorkView(Snapshot):
     Nobody else changes the organization meanwhile: what was read stays true until the work itself writes.
     """
 
-    def __init__(self, work: Work, reads: Reads) -> None:
-        super().__init__(work.connection, work.organization, reads)
+    def __init__(self, work: Work, cells: CellNeeds) -> None:
+        super().__init__(work.connection, work.organization, cells)
         self._work = work
         self._changes = work.changes
-        self._rows: dict[tuple[Any, ...], Any] = {}
 
-    def rows(self, statement: Any, **values: Any) -> Any:
-        """The rows of a statement, from memory unless a fact has changed since."""
+    @property
+    def read(self) -> Found | None:
+        """What was read and is still true."""
         if self._changes != self._work.changes:
-            self._changes, self._rows = self._work.changes, {}
-        key = (statement, *values.items())
-        if key not in self._rows:
-            self._rows[key] = super().rows(statement, **values)
-        return self._rows[key]
+            self._changes, self.found = self._work.changes, None
+        return self.found

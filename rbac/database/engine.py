@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Pool, StaticPool, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from rbac.clock import ticks
 from rbac.database import postgresql, sqlite
 from rbac.database.failures import translated
 from rbac.errors import RBACError, StoreError
@@ -91,6 +93,34 @@ def understanding(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
+def single(engine: Engine) -> Iterator[Connection]:
+    """A connection on which every statement is a transaction of its own: for one that reads, a snapshot without BEGIN and ROLLBACK."""
+    with engine.connect() as connection:
+        if is_sqlite(connection):
+            yield connection.execution_options(begin="")
+        else:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def ask(engine: Engine, statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
+    """The rows of one statement that reads, in one round trip; asked again, on another connection, where one turns out to be broken."""
+    with translating(engine), understanding(engine):
+        began = ticks()
+        try:
+            with single(engine) as connection:
+                return connection.exec_driver_sql(statement, parameters).all()
+        except DBAPIError as error:
+            if not error.connection_invalidated or ticks() - began > _AT_ONCE:  # a server that is slow is not asked twice
+                raise
+        with single(engine) as connection:
+            return connection.exec_driver_sql(statement, parameters).all()
+
+
+_AT_ONCE = 1.0
+"""Seconds after which a connection that broke was not merely left over from before."""
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for reading in one snapshot, from the first statement to the last; nothing is committed."""
     with translating(engine), engine.connect() as connection:
@@ -143,13 +173,19 @@ def _adopted(engine: Engine) -> Engine:
     if not is_sqlite(engine):
         event.listen(engine, "do_connect", postgresql.patient)
         event.listen(engine, "checkin", postgresql.as_the_server_says)
+        event.listen(engine, "checkout", postgresql.ensure_open)
     else:
-        event.listen(engine, "begin", sqlite.begin)
+        event.listen(engine, "begin", _begin_on_sqlite)
         sqlite.stay_with(engine, file_of(engine))
     if not isinstance(engine.pool, StaticPool):
         engine.dispose()  # connections made before the listeners would go without them
     _opened_engines.add(engine)
     return engine
+
+
+def _begin_on_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("begin") != "":
+        sqlite.begin(connection)
 
 
 _abandoned: list[Pool] = []

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from rbac.database.engine import changing, file_of, is_sqlite, place, translating, waiting
+from rbac.database.engine import changing, file_of, is_sqlite, place, single, translating, waiting
 from rbac.database.sqlite import missing
 from rbac.database.watch.listener import announce
 from rbac.errors import StoreError
@@ -42,15 +42,13 @@ def check(engine: Engine) -> str:
     path = file_of(engine)
     if path is not None and not os.path.exists(path):
         raise StoreError(missing(place(engine)))
-    with translating(engine), engine.connect() as connection:
+    with translating(engine), single(engine) as connection:
         try:
             found = connection.execute(text(f"SELECT version_num, epoch FROM {VERSION_TABLE}, rbac_store")).first()
         except (OperationalError, ProgrammingError):
-            connection.rollback()
             found = None
         if found is None or found.version_num != HEAD:
             raise StoreError(_diagnosis(connection, place(engine)))
-        connection.rollback()
         _keep_wal(connection)
         return str(found.epoch)
 

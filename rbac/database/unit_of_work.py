@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from rbac.database import tables
 from rbac.database.bulk import insert_many
 from rbac.database.chain import FORMAT, GENESIS, Digest, optional
-from rbac.database.engine import changing
-from rbac.database.watch.listener import announce
+from rbac.database.engine import changing, is_sqlite
+from rbac.database.watch.listener import announcement
 from rbac.errors import Refused
 from rbac.vocabulary import ChangedFact
 
@@ -118,8 +118,10 @@ class Work:
         self.connection.execute(insert(tables.audit), row)
         organization = tables.organization
         changed = update(organization).where(organization.c.id == self.organization)
-        self.connection.execute(changed.values(revision=row["revision"], head=row["hash"]))
-        announce(self.connection, f"{self.organization} {row['revision']}")
+        changed = changed.values(revision=row["revision"], head=row["hash"])
+        if not is_sqlite(self.connection):  # in the same round trip
+            changed = changed.returning(announcement(f"{self.organization} {row['revision']}"))
+        self.connection.execute(changed)
         self.revision = row["revision"]
         return True
 
@@ -148,7 +150,7 @@ class Transaction:
     ) -> Work:
         """The Work on an organization nobody else can change until the end; Refused when there is none of that name."""
         table = tables.organization
-        wanted = select(table.c.revision, table.c.head).where(table.c.id == organization).with_for_update()
+        wanted = select(table.c.revision, table.c.head).where(table.c.id == organization).with_for_update(key_share=True)
         found = self.connection.execute(wanted).first()
         if found is None:
             raise Refused(f"there is no organization {organization}")

@@ -13,6 +13,7 @@ from rbac.policy.facts import Facts, GivenFacts
 from rbac.policy.model import Model, packaged_model, read_model
 from rbac.policy.reader import Policy
 from rbac.policy.roles import DomainRoles, Subject, kind
+from rbac.snapshot.wanted import CellNeeds
 from rbac.vocabulary import Kind, Permission, Role
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"kind": kind, "holds": holds}
@@ -31,6 +32,7 @@ class Decider:
     def __init__(self, policy: Policy, model: Model | None = None) -> None:
         self.policy = policy
         self.model = model or read_model()
+        self.cells = CellNeeds(policy.reads)
         self.casbin = self.assemble(DomainRoles())
         self._enforce = self.casbin.enforce
         compiled = self.casbin.compiled  # now, and not at the first request, where threads may come together

@@ -180,10 +180,9 @@ class Permissions:
         return len(self.allowed)
 
 
-def permissions(decider: Decider, view: View, user: str, domain: Domain, via: str, now: Instant) -> Permissions:
-    """Everything a user can do in a domain, each as `trace` says."""
-    asked = [permission for permission in Permission if permission.kind is domain.kind]
-    traces = [trace(decider, resolve(view, Request(user, permission, str(domain), via=via), now)) for permission in asked]
+def permissions(decider: Decider, view: View, asked: list[Request], user: str, domain: Domain, now: Instant) -> Permissions:
+    """Everything a user can do in a domain, each as `trace` says; `asked` has a request for each permission."""
+    traces = [trace(decider, resolve(view, request, now)) for request in asked]
     allowed = tuple(each.question.permission for each in traces if each.allowed)
     with_target = tuple(
         each.question.permission for each in traces if each.cell and each.cell.needs_target and (each.api is None or each.api.allowed)

@@ -118,22 +118,22 @@ class RecordedFacts(msgspec.Struct, gc=False):
     @property
     def task_exists(self) -> Any:
         task = self.records.task
-        return Missing("task_exists") if task is None else task.exists
+        return Missing("task_exists") if task is None or task.exists is None else task.exists
 
     @property
     def task_annotator(self) -> Any:
         task = self.records.task
-        return Missing("task_annotator") if task is None else task.annotator
+        return Missing("task_annotator") if task is None or task.annotator is None else task.annotator
 
     @property
     def task_reviewer(self) -> Any:
         task = self.records.task
-        return Missing("task_reviewer") if task is None else task.reviewer
+        return Missing("task_reviewer") if task is None or task.reviewer is None else task.reviewer
 
     @property
     def task_worked_on(self) -> Any:
         task = self.records.task
-        return Missing("task_worked_on") if task is None else task.worked_on
+        return Missing("task_worked_on") if task is None or task.worked_on is None else task.worked_on
 
     # the target named
 

@@ -52,7 +52,7 @@ def among(memberships: Memberships, name: str, now: Instant) -> bool:
     return until is None or until > now
 
 
-NOTHING: dict[str, Any] = {}
+NOTHING: dict[Any, Any] = {}
 """An empty dictionary that all who have none share; nobody writes to it."""
 
 _NO_ROLE: tuple[Role | None, Until] = (None, GONE)
@@ -134,7 +134,8 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
     `role` is the organization role (the Owner's is owner), None for an invited member. Project roles and pauses
     go from the id of a project to what it is and when it ends.
     `own` is this user as Casbin's `sub` with that role. `assigned` is filled as it is asked for: whether they have a task
-    in a project as annotator, and as reviewer. Ids are interned and NOTHING stands for every empty one: there are millions.
+    in a project as annotator, and as reviewer; or, by project
+    and task, whether that one. Ids are interned and NOTHING stands for every empty one: there are millions.
     """
 
     user: str
@@ -145,7 +146,7 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
     project_roles: dict[str, tuple[Role | None, Until]]
     pauses: dict[str, tuple[str, Until]]
     own: Subject
-    assigned: dict[str, tuple[bool, bool]] = NOTHING
+    assigned: dict[str | tuple[str, str], tuple[bool, bool]] = NOTHING
 
     @property
     def active(self) -> bool:
@@ -169,13 +170,13 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
         """This user as Casbin's `sub`, with that role in force."""
         return self.own if role is self.role else Subject(self.user, role)
 
-    def remember_assigned(self, project: str, found: tuple[bool, bool]) -> None:
-        """Keep whether they have a task in a project; what two threads find at once is found again."""
+    def remember_assigned(self, what: str | tuple[str, str], found: tuple[bool, bool]) -> None:
+        """Keep whether they have a task in a project, or one task of it; what two threads find at once is found again."""
         assigned = self.assigned
         if assigned is NOTHING:
             assigned = {}
             msgspec.structs.force_setattr(self, "assigned", assigned)
-        assigned[project] = found
+        assigned[what] = found
 
     def forget_assigned(self) -> None:
         """Drop what `remember_assigned` kept."""
@@ -191,12 +192,12 @@ class MemberRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class TaskRecord(msgspec.Struct, frozen=True, gc=False):
-    """A named task and what the user has to do with it."""
+    """A named task and what the user has to do with it; None is what was not read, because no line reads it."""
 
-    exists: bool
-    annotator: bool
-    reviewer: bool
-    worked_on: bool
+    exists: bool | None
+    annotator: bool | None
+    reviewer: bool | None
+    worked_on: bool | None
 
 
 class RequestRecords(msgspec.Struct, frozen=True, gc=False):

@@ -1,125 +1,231 @@
-"""The SQL of reading: one statement for each kind of record, built once, each bound to one organization and walking an index."""
+"""The SQL of reading: one branch for each kind of record, joined with UNION ALL.
+
+Whatever a question lacks comes in one statement, so in one snapshot and one round trip. Every row has the same columns,
+
+    part, five texts, a number, and truths as the bits of another number
+
+and every branch is bound to one organization and to lists of names: arrays on PostgreSQL, JSON on SQLite. It is text, and
+not expressions of SQLAlchemy's, because those take 30 ms to build and compile, which every process would pay.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Select,
-    Subquery,
-    and_,
-    bindparam,
-    case,
-    cast,
-    exists,
-    false,
-    literal,
-    null,
-    or_,
-    select,
-    true,
-    union,
-    union_all,
-)
-from sqlalchemy.sql.elements import BindParameter
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Literal
 
 from rbac.database import tables as t
-from rbac.vocabulary import Role
+from rbac.database.columns import LAST_INSTANT
+from rbac.vocabulary import MANAGER_OR_ABOVE, Role, State
 
-_ORGANIZATION: BindParameter[str] = bindparam("organization")
-_USER: BindParameter[str] = bindparam("user")
-_ID: BindParameter[str] = bindparam("id")
-_TASK: BindParameter[str] = bindparam("task")
-_TARGET: BindParameter[str] = bindparam("target")
-_NOW: BindParameter[int] = bindparam("now")
-ORGANIZATION_ROW = select(t.organization).where(t.organization.c.id == _ORGANIZATION)
-_AFTER: BindParameter[int] = bindparam("after", type_=BigInteger)
-_epoch = select(t.store.c.epoch).scalar_subquery()
-VERSION = select(t.organization.c.revision, t.organization.c.head, _epoch).where(t.organization.c.id == _ORGANIZATION)
-HASH = select(t.audit.c.hash).where(t.audit.c.organization == _ORGANIZATION, t.audit.c.revision == _AFTER)
-_CHANGED = t.audit_change.c
-CHANGES = (
-    select(_CHANGED.kind, _CHANGED.user, _CHANGED.domain, _CHANGED.before, _CHANGED.after)
-    .where(_CHANGED.organization == _ORGANIZATION, _CHANGED.revision > _AFTER)
-    .limit(bindparam("limit", type_=BigInteger))
+Part = Literal["version", "restrictions", "history", "members", "workspaces", "projects", "assigned", "tasks", "shares"]
+
+NEVER = LAST_INSTANT + 1
+"""The end of what two members share for ever."""
+
+EXISTS, ASSIGNED, WORKED_ON = 1, 2, 4
+"""What is read of a task: whether it exists, whether the user is assigned to it and as what, whether they have worked on it."""
+
+
+@cache
+def text_of(database: str, parts: tuple[Part, ...], gated: bool = False) -> str:
+    """The statement that reads these parts.
+
+    `gated` leaves out what a user has to do with a project, task or target unless their organization role is one of `readers`.
+    """
+    branches = (branch for part in parts for branch in _BRANCHES[part](_Words(database, gated)))
+    return "\nUNION ALL ".join(branches)
+
+
+def names(database: str, key: str, rows: Sequence[Any], width: int = 1) -> dict[str, Any]:
+    """The parameters of a list of names, or of tuples of so many: one JSON text on SQLite, an array a column on PostgreSQL."""
+    if database == "sqlite":
+        return {key: json.dumps(rows)}
+    return {key: rows} if width == 1 else {f"{key}_{column}": [row[column] for row in rows] for column in range(width)}
+
+
+class _Words:
+    """What the two databases write differently; lives while a statement is written."""
+
+    def __init__(self, database: str, gated: bool) -> None:
+        self._json = database == "sqlite"
+        self._gated = gated
+
+    def number(self, key: str) -> str:
+        """A parameter that is a number."""
+        return f":{key}" if self._json else f"%({key})s::bigint"
+
+    def here(self, table: str, column: str = "organization") -> str:
+        """The condition that a row belongs to the organization."""
+        return f"{table}.{column} = {':organization' if self._json else '%(organization)s::text'}"
+
+    def among(self, column: str, key: str) -> str:
+        """The condition that a column is one of a list."""
+        return f"{column} IN (SELECT value FROM json_each(:{key}))" if self._json else f"{column} = ANY(%({key})s::text[])"
+
+    def tuples(self, key: str, *types: str) -> tuple[str, list[str]]:
+        """A list of tuples to select from, and its columns."""
+        if self._json:
+            return f"json_each(:{key}) AS k", [f"json_extract(k.value, '$[{column}]')" for column in range(len(types))]
+        arrays = ", ".join(f"%({key}_{column})s::{each}[]" for column, each in enumerate(types))
+        columns = [f"c{column}" for column in range(len(types))]
+        return f"unnest({arrays}) AS k({', '.join(columns)})", [f"k.{column}" for column in columns]
+
+    def for_readers(self, user: str) -> str:
+        """The condition that the organization role of a user is one of `readers`, where that is asked for."""
+        if not self._gated:
+            return "1 = 1"
+        role = f"""(SELECT r.role FROM {_MEMBER} AS r WHERE {self.here("r")} AND r."user" = {user})"""
+        return self.among(role, "readers")
+
+
+_ORGANIZATION, _STORE, _RESTRICTION = t.organization.name, t.store.name, t.restriction.name
+_AUDIT, _CHANGE = t.audit.name, t.audit_change.name
+_MEMBER, _WORKSPACE, _PROJECT = t.member.name, t.workspace.name, t.project.name
+_TASK, _ASSIGNMENT, _WORKED_ON = t.task.name, t.assignment.name, t.worked_on.name
+_LINKS = (
+    ("w", t.workspace_member.name, "workspace", "NULL"),
+    ("p", t.project_member.name, "project", "NULL"),
+    ("r", t.project_role.name, "project", "l.role"),
+    ("x", t.pause.name, "project", "l.reason"),
 )
-RESTRICTIONS = select(t.restriction.c.permission, t.restriction.c.level).where(t.restriction.c.organization == _ORGANIZATION)
+"""What belongs to a member: what the rows are called, their table, their domain, and the word that each has."""
 
 
-def _here(table: Any) -> ColumnElement[bool]:
-    return table.c.organization == _ORGANIZATION  # type: ignore[no-any-return]
+def _columns(part: str, *texts: str, number: str = "NULL", bits: str = "NULL") -> str:
+    """The columns of a branch."""
+    filled = [f"CAST({each} AS TEXT)" if each == "NULL" else each for each in (*texts, *["NULL"] * (5 - len(texts)))]
+    return f"'{part}', {', '.join(filled)}, CAST({number} AS BIGINT), CAST({bits} AS BIGINT)"
 
 
-def _of_user(table: Any, part: str, where: str, word: str | None = None) -> Select[Any]:
-    c = table.c
-    return select(literal(part), c[where], c[word] if word else null(), c.until).where(_here(table), c.user == _USER)
+def _bits(*columns: str) -> str:
+    """Several truths as one number: the first counts 1, the second 2, the third 4."""
+    return " + ".join(f"{2**position} * CAST({column} AS INTEGER)" for position, column in enumerate(columns))
 
 
-_owner = select(t.organization.c.owner).where(t.organization.c.id == _ORGANIZATION).scalar_subquery()
-_organization_role = case((t.member.c.user == _owner, literal(str(Role.OWNER))), else_=t.member.c.role)
-"""The Owner's own row says administrator, so that a transfer is one UPDATE."""
-
-_seen = t.organization.c.revision, t.organization.c.head, _epoch.label("epoch")
-MEMBER: Any = union_all(
-    select(literal("v"), t.organization.c.head, _epoch, t.organization.c.revision).where(t.organization.c.id == _ORGANIZATION),
-    select(literal("m"), t.member.c.state, _organization_role, cast(null(), BigInteger)).where(_here(t.member), t.member.c.user == _USER),
-    _of_user(t.workspace_member, "w", "workspace"),
-    _of_user(t.project_member, "p", "project"),
-    _of_user(t.project_role, "r", "project", "role"),
-    _of_user(t.pause, "x", "project", "reason"),
-)
-
-_holds_projects = exists().where(_here(t.project), t.project.c.workspace == t.workspace.c.id)
-_in_organization = t.organization.c.id == _ORGANIZATION
-_named_workspace = t.organization.outerjoin(t.workspace, and_(_here(t.workspace), t.workspace.c.id == _ID))
-WORKSPACE = select(*_seen, t.workspace, _holds_projects.label("holds")).select_from(_named_workspace).where(_in_organization)
-_named_project = t.organization.outerjoin(t.project, and_(_here(t.project), t.project.c.id == _ID)).outerjoin(
-    t.workspace, and_(_here(t.workspace), t.workspace.c.id == t.project.c.workspace)
-)
-PROJECT = (
-    select(*_seen, t.project, t.workspace.c.created_by.label("workspace_created_by")).select_from(_named_project).where(_in_organization)
-)
+# -- the organization ------------------------------------------------------------------------------------------------------
 
 
-def _assignment(kind: str, *where: ColumnElement[bool]) -> ColumnElement[bool]:
-    c = t.assignment.c
-    return exists().where(_here(t.assignment), c.project == _ID, c.user == _USER, c.kind == kind, *where)
+def _version(words: _Words) -> list[str]:
+    switches = _bits(*(f"o.{name}" for name in t.SETTINGS))
+    columns = _columns("version", "o.head", f"(SELECT epoch FROM {_STORE})", "o.owner", number="o.revision", bits=switches)
+    return [f"SELECT {columns} FROM {_ORGANIZATION} AS o WHERE {words.here('o', 'id')}"]
 
 
-_of_task = t.assignment.c.task == _TASK
-_worked_on = exists().where(_here(t.worked_on), t.worked_on.c.project == _ID, t.worked_on.c.task == _TASK, t.worked_on.c.user == _USER)
-TASK = select(_assignment("annotator", _of_task), _assignment("reviewer", _of_task), _worked_on).where(
-    exists().where(_here(t.task), t.task.c.project == _ID, t.task.c.id == _TASK)
-)
-ASSIGNED = select(_assignment("annotator"), _assignment("reviewer"))
+def _restrictions(words: _Words) -> list[str]:
+    columns = _columns("restriction", "l.permission", "l.level")
+    return [f"SELECT {columns} FROM {_RESTRICTION} AS l WHERE {words.here('l')}"]
 
 
-def _reached(who: BindParameter[str], links: Any, column: str, created: Any) -> Subquery:
-    """The ids of the domains, none personal, that somebody created or was invited to."""
-    c = links.c
-    counts: BindParameter[bool] = bindparam(f"{who.key}_counts", type_=Boolean)
-    return union(
-        select(c[column].label("id")).where(_here(links), c.user == who, or_(c.until.is_(None), c.until > _NOW)),
-        select(created.c.id).where(_here(created), created.c.created_by == who, created.c.personal == false(), counts == true()),
-    ).subquery()
+def _history(words: _Words) -> list[str]:
+    """The hash of the revision `after`, and at most `limit` changes that came after it."""
+    hashed = f"SELECT {_columns('hash', 'a.hash')} FROM {_AUDIT} AS a WHERE {words.here('a')} AND a.revision = {words.number('after')}"
+    after = f"{words.here('c')} AND c.revision > {words.number('after')} LIMIT {words.number('limit')}"
+    columns = _columns("change", "g.kind", 'g."user"', "g.domain", "g.before", "g.after")
+    return [hashed, f"SELECT {columns} FROM (SELECT * FROM {_CHANGE} AS c WHERE {after}) AS g"]
 
 
-def _shares() -> Select[Any]:
-    workspaces = [_reached(who, t.workspace_member, "workspace", t.workspace) for who in (_USER, _TARGET)]
-    projects = [_reached(who, t.project_member, "project", t.project) for who in (_USER, _TARGET)]
-
-    def through(direct: Subquery, inherited: Subquery) -> ColumnElement[bool]:
-        project = t.project.alias()
-        joined = project.join(direct, direct.c.id == project.c.id).join(inherited, inherited.c.id == project.c.workspace)
-        return exists(select(1).select_from(joined).where(project.c.organization == _ORGANIZATION))
-
-    def both(one: Subquery, other: Subquery) -> ColumnElement[bool]:
-        return exists(select(1).select_from(one.join(other, one.c.id == other.c.id)))
-
-    return select(or_(both(*workspaces), both(*projects), through(projects[0], workspaces[1]), through(projects[1], workspaces[0])))
+# -- members and domains ---------------------------------------------------------------------------------------------------
 
 
-SHARES = _shares()
+def _members(words: _Words) -> list[str]:
+    """Members and what belongs to each. The Owner's own row says administrator, so that a transfer is one UPDATE."""
+    columns, named = _columns("member", 'm."user"', "m.state", "m.role"), words.among('m."user"', "members")
+    branches = [f"SELECT {columns} FROM {_MEMBER} AS m WHERE {words.here('m')} AND {named}"]
+    for part, table, domain, word in _LINKS:
+        columns, named = _columns(part, 'l."user"', f"l.{domain}", word, number="l.until"), words.among('l."user"', "members")
+        branches.append(f"SELECT {columns} FROM {table} AS l WHERE {words.here('l')} AND {named}")
+    return branches
+
+
+def _workspaces(words: _Words) -> list[str]:
+    holds = f"CASE WHEN EXISTS (SELECT 1 FROM {_PROJECT} AS p WHERE {words.here('p')} AND p.workspace = w.id) THEN 1 ELSE 0 END"
+    columns = _columns("workspace", "w.id", "w.created_by", bits=_bits("w.personal", holds))
+    return [f"SELECT {columns} FROM {_WORKSPACE} AS w WHERE {words.here('w')} AND {words.among('w.id', 'workspaces')}"]
+
+
+def _projects(words: _Words) -> list[str]:
+    switches = ("personal", "published", "show_to_annotators", "show_to_reviewers", "review_only_assigned")
+    bits = _bits(*(f"p.{name}" for name in switches))
+    columns = _columns("project", "p.id", "p.workspace", "p.created_by", "w.created_by", "p.distribution", bits=bits)
+    home = f"LEFT JOIN {_WORKSPACE} AS w ON {words.here('w')} AND w.id = p.workspace"
+    return [f"SELECT {columns} FROM {_PROJECT} AS p {home} WHERE {words.here('p')} AND {words.among('p.id', 'projects')}"]
+
+
+# -- what a user has to do with a project, a task, another member ------------------------------------------------------------
+
+
+def _one(words: _Words, table: str, where: str) -> str:
+    """1 where there is such a row, else 0; a scalar subquery walks the index on both databases, whatever the statistics say."""
+    return f"coalesce((SELECT 1 FROM {table} AS x WHERE {words.here('x')} AND {where} LIMIT 1), 0)"
+
+
+def _kinds(words: _Words, user: str, project: str, more: str = "") -> list[str]:
+    where = f'x."user" = {user} AND x.project = {project}{more} AND x.kind = '
+    return [_one(words, _ASSIGNMENT, f"{where}'{kind}'") for kind in (Role.ANNOTATOR, Role.REVIEWER)]
+
+
+def _assigned(words: _Words) -> list[str]:
+    """Whether a user has a task in a project, as annotator and as reviewer."""
+    listed, (user, project) = words.tuples("assigned", "text", "text")
+    columns = _columns("assigned", user, project, bits=_bits(*_kinds(words, user, project)))
+    return [f"SELECT {columns} FROM {listed} WHERE {words.for_readers(user)}"]
+
+
+def _tasks(words: _Words) -> list[str]:
+    """What is wanted of tasks for users; the number says what was read."""
+    listed, (project, task, user, wanted) = words.tuples("tasks", "text", "text", "text", "integer")
+    reader = words.for_readers(user)
+    wants = {what: f"{wanted} & {what} <> 0{'' if what == EXISTS else f' AND {reader}'}" for what in (EXISTS, ASSIGNED, WORKED_ON)}
+    exists = _one(words, _TASK, f"x.project = {project} AND x.id = {task}")
+    worked_on = _one(words, _WORKED_ON, f'x.project = {project} AND x.task = {task} AND x."user" = {user}')
+    kinds = _kinds(words, user, project, f" AND x.task = {task}")
+    asked = ((EXISTS, exists), *((ASSIGNED, each) for each in kinds), (WORKED_ON, worked_on))
+    bits = _bits(*(f"CASE WHEN {wants[what]} THEN {found} ELSE 0 END" for what, found in asked))
+    read = " + ".join(f"CASE WHEN {condition} THEN {what} ELSE 0 END" for what, condition in wants.items())
+    return [f"SELECT {_columns('task', project, task, user, number=read, bits=bits)} FROM {listed}"]
+
+
+def _shares(words: _Words) -> list[str]:
+    """Until when, for some workspace or project that is not personal, `created_or_invited` holds for both of two members."""
+    listed, both = words.tuples("shares", "text", "text")
+    workspaces = [_reached(words, who, t.workspace_member.name, "workspace", _WORKSPACE) for who in both]
+    projects = [_reached(words, who, t.project_member.name, "project", _PROJECT) for who in both]
+    through = f"JOIN {_PROJECT} AS p ON {words.here('p')} AND p.id = a.id JOIN ({{}}) AS b ON b.id = p.workspace"
+    pairs = (
+        (workspaces[0], f"JOIN ({workspaces[1]}) AS b ON b.id = a.id"),
+        (projects[0], f"JOIN ({projects[1]}) AS b ON b.id = a.id"),
+        (projects[0], through.format(workspaces[1])),
+        (projects[1], through.format(workspaces[0])),
+    )
+    earlier = "CASE WHEN a.ends < b.ends THEN a.ends ELSE b.ends END AS ends"
+    shared = " UNION ALL ".join(f"SELECT {earlier} FROM ({one}) AS a {joined}" for one, joined in pairs)
+    last = f"(SELECT max(s.ends) FROM ({shared}) AS s)"
+    return [f"SELECT {_columns('shares', *both, number=last)} FROM {listed} WHERE {words.for_readers(both[0])}"]
+
+
+_COUNTS = ", ".join(f"'{role}'" for role in sorted(MANAGER_OR_ABOVE - {Role.OWNER}))  # the Owner's own row says administrator
+
+
+def _reached(words: _Words, who: str, links: str, domain: str, created: str) -> str:
+    """The domains, none personal, that somebody created or was invited to, each with its end."""
+    invited = (
+        f"""SELECT l.{domain} AS id, coalesce(l.until, {NEVER}) AS ends FROM {links} AS l WHERE {words.here("l")} AND l."user" = {who}"""
+    )
+    counts = f"""(SELECT 1 FROM {_MEMBER} AS m WHERE {words.here("m")} AND m."user" = {who} AND m.state = '{State.ACTIVE}' AND m.role IN ({_COUNTS})) = 1"""  # noqa: E501
+    made = f"SELECT d.id, {NEVER} FROM {created} AS d WHERE {words.here('d')} AND d.created_by = {who} AND NOT d.personal AND {counts}"
+    return f"{invited} UNION ALL {made}"
+
+
+_BRANCHES: dict[Part, Callable[[_Words], list[str]]] = {
+    "version": _version,
+    "restrictions": _restrictions,
+    "history": _history,
+    "members": _members,
+    "workspaces": _workspaces,
+    "projects": _projects,
+    "assigned": _assigned,
+    "tasks": _tasks,
+    "shares": _shares,
+}

@@ -1,31 +1,20 @@
 """A view of one organization at one revision: where a question gets its records from.
 
-Three things are views: a `Snapshot` (one read transaction), a `CachedView` (memory, completed by queries), and both of them
-over the tables of a past revision.
+Three things are views: a `Snapshot` (one read transaction), a `CachedView` (memory, completed by statements), and both of
+them over the tables of a past revision. Each is made for the questions it is asked: what it lacks for any of them comes in
+one statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from rbac.names import parse_id
-from rbac.snapshot.records import (
-    DomainRecord,
-    Instant,
-    MemberRecord,
-    OrganizationRecord,
-    ProjectRecord,
-    RequestRecords,
-    TaskRecord,
-)
+from rbac.snapshot.records import DomainRecord, Instant, MemberRecord, OrganizationRecord, ProjectRecord, RequestRecords, TaskRecord
+from rbac.snapshot.statements import ASSIGNED, EXISTS, WORKED_ON
+from rbac.snapshot.wanted import Needs
 from rbac.vocabulary import Permission, Request, Role
-
-Reads = Mapping[tuple[Role, Permission], frozenset[str]]
-"""Which facts decide which cell, by the lines of the policy: only those are loaded."""
-
-ASSIGNED = frozenset({"assigned_as_annotator", "assigned_as_reviewer"})
-"""The facts that need a look at the user's assignments in a project."""
 
 
 class Version(NamedTuple):
@@ -55,7 +44,7 @@ class View(Protocol):
     def request_records(
         self, request: Request, permission: Permission, user: MemberRecord, domain: DomainRecord, role: Role, now: Instant
     ) -> RequestRecords: ...
-    def task(self, task: str, project: str, user: str) -> TaskRecord: ...
+    def task(self, task: str, project: str, user: MemberRecord, what: int) -> TaskRecord: ...
     def assigned(self, user: MemberRecord, project: ProjectRecord) -> tuple[bool, bool]: ...
     def shares(self, user: MemberRecord, target: MemberRecord, now: Instant) -> bool: ...
 
@@ -64,19 +53,26 @@ class View(Protocol):
 
 
 def load_request_records(
-    view: View, reads: frozenset[str], request: Request, user: MemberRecord, domain: DomainRecord, now: Instant
+    view: View, needs: Needs, request: Request, user: MemberRecord, domain: DomainRecord, now: Instant
 ) -> RequestRecords:
     """The records that only this request needs: those it names, and those that the lines of its cell read."""
     target = task = assigned = shares = None
     if request.target is not None:
         target = view.member(request.target)
-        if target is not None and "shares_domain_with_target" in reads:
+        if target is not None and needs.shares:
             shares = view.shares(user, target, now)
     if request.task is not None:
-        task = view.task(parse_id(request.task, "task"), domain.id, user.user)
-    if type(domain) is ProjectRecord and not ASSIGNED.isdisjoint(reads):
+        task = view.task(parse_id(request.task, "task"), domain.id, user, needs.task)
+    if needs.assigned and type(domain) is ProjectRecord:
         assigned = view.assigned(user, domain)
     return RequestRecords(target, task, assigned, shares)
+
+
+@cache
+def task_record(read: int, bits: int) -> TaskRecord:
+    """What was read of a task, as `tasks` of statements.py says it: the same record for the same answer."""
+    annotator, reviewer = (bool(bits & 2), bool(bits & 4)) if read & ASSIGNED else (None, None)
+    return TaskRecord(bool(bits & 1) if read & EXISTS else None, annotator, reviewer, bool(bits & 8) if read & WORKED_ON else None)
 
 
 def revision_of(view: View) -> int:

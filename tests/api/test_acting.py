@@ -126,16 +126,16 @@ def test_inside_a_block_authority_follows_from_the_changes_before(acme: Organiza
 
 
 STATEMENTS: dict[str, tuple[str, Callable[[Acting], object], int]] = {
-    "grant": ("ada", lambda a: a.grant("andy", "reviewer"), 9),
-    "grant in a project": ("max", lambda a: a.grant("andy", "reviewer", on="project:p2"), 10),
-    "add": ("max", lambda a: a.add("mia", "workspace:w1"), 10),
-    "pause": ("max", lambda a: a.pause("rita", "project:p2"), 10),
-    "assign": ("max", lambda a: a.assign_annotator("rita", task="t2", project="p2"), 12),
-    "configure": ("max", lambda a: a.configure("project:p1", published=False, distribution="manual"), 9),
-    "create": ("max", lambda a: a.create_project("p9", workspace="w1"), 10),
-    "move": ("max", lambda a: a.move_project("p1", workspace="max-sandbox"), 11),
+    "grant": ("ada", lambda a: a.grant("andy", "reviewer"), 6),
+    "grant in a project": ("max", lambda a: a.grant("andy", "reviewer", on="project:p2"), 6),
+    "add": ("max", lambda a: a.add("mia", "workspace:w1"), 6),
+    "pause": ("max", lambda a: a.pause("rita", "project:p2"), 6),
+    "assign": ("max", lambda a: a.assign_annotator("rita", task="t2", project="p2"), 8),
+    "configure": ("max", lambda a: a.configure("project:p1", published=False, distribution="manual"), 6),
+    "create": ("max", lambda a: a.create_project("p9", workspace="w1"), 6),
+    "move": ("max", lambda a: a.move_project("p1", workspace="max-sandbox"), 7),
 }
-"""Each change with how many statements it takes, the lock and the audit included; PostgreSQL takes one more to notify."""
+"""Each change with how many statements it takes, the lock and the audit included."""
 
 
 @pytest.mark.parametrize("case", STATEMENTS)
@@ -146,8 +146,6 @@ def test_a_change_reads_nothing_twice(acme: Organization, store: rbac.Store, cas
 
     change(acme.acting(actor))
 
-    if store._store.engine.dialect.name == "postgresql":
-        sent = [(text, values) for text, values in sent if "pg_notify" not in text]
     assert len(sent) == len(set(sent)) == most, sent
 
 

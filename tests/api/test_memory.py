@@ -160,7 +160,7 @@ def test_every_kind_of_change_is_followed(acme: Organization) -> None:
 def test_members_share_the_ids_of_domains_and_what_they_have_none_of(acme: Organization) -> None:
     """In memory; what `member` hands out is a copy."""
     with acme._store.reading() as connection:
-        source = Snapshot(connection, "acme", acme._store.decider.policy.reads)
+        source = Snapshot(connection, "acme", acme._store.decider.cells)
         rita, andy = source.member("rita"), source.member("andy")
 
     assert rita is not None and andy is not None

@@ -43,7 +43,7 @@ SEEDS = (
     Seed(
         "PostgreSQL locks no organization",
         "rbac/database/unit_of_work.py",
-        ".where(table.c.id == organization).with_for_update()",
+        ".where(table.c.id == organization).with_for_update(key_share=True)",
         ".where(table.c.id == organization)",
         "tests/invariants/test_no_escalation.py::test_authority_is_read_after_the_lock_and_not_before[postgresql]",
     ),
@@ -57,15 +57,15 @@ SEEDS = (
     Seed(
         "a change keeps the workspace that a project left in memory",
         "rbac/snapshot/cache.py",
-        "                kept.drop_domain(f\"workspace:{side['workspace']}\")",
-        "                pass",
+        '                    kept.drop_domain(f"workspace:{home}")',
+        "                    pass",
         "tests/api/test_memory.py::test_every_kind_of_change_is_followed[sqlite]",
     ),
     Seed(
         "memberships are read of every organization",
         "rbac/snapshot/statements.py",
-        "c.until).where(_here(table), c.user == _USER)",
-        "c.until).where(c.user == _USER)",
+        "FROM {table} AS l WHERE {words.here('l')} AND {named}",
+        "FROM {table} AS l WHERE {named}",
         "tests/invariants/test_isolation.py::test_memberships_of_equal_ids_in_two_organizations_are_never_confused[sqlite]",
     ),
     Seed(
@@ -78,8 +78,8 @@ SEEDS = (
     Seed(
         "authority does not look at the end of a membership",
         "rbac/administration/authority.py",
-        "str(domain), target, task), self.now)",
-        "str(domain), target, task), 0)",
+        "resolve(self._view, request, self.now)",
+        "resolve(self._view, request, 0)",
         "tests/evidence/test_until.py",
     ),
     Seed(
@@ -91,16 +91,16 @@ SEEDS = (
     ),
     Seed(
         "a history that reached the same revision another way is not noticed",
-        "rbac/snapshot/reader.py",
-        "if row is None or row.hash != version.head:",
-        "if row is None:",
+        "rbac/snapshot/found.py",
+        "if since is not None and self._hash == since.head:",
+        "if since is not None and self._hash is not None:",
         "tests/api/test_freshness.py::test_a_restored_history_that_reaches_the_same_revision_another_way_is_noticed",
     ),
     Seed(
         "an actor is read once and never again",
         "rbac/administration/view.py",
-        "        self._rows: dict[tuple[Any, ...], Any] = {}\n",
-        "        self._rows = globals().setdefault('_read', {})\n",
+        "        return self.found\n",
+        "        return globals().update(_kept=self.found or globals().get('_kept')) or globals()['_kept']\n",
         "tests/invariants/test_no_escalation.py::test_an_open_handle_can_change_nothing_more_once_its_role_is_taken[sqlite]",
     ),
     Seed(

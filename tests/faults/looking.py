@@ -86,7 +86,7 @@ class Eyes:
         """One read transaction: one Owner, roles of the closed set, the chain going on from where the last look left it."""
         context = self._store._store
         with context.reading() as connection:
-            record = Snapshot(connection, organization, context.decider.policy.reads).organization()
+            record = Snapshot(connection, organization, context.decider.cells).organization()
             assert record is not None
             revision, head = self._seen.get(organization, (0, "0" * 64))
             for entry in entries(connection, organization, first=revision + 1):

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Pool, text
+from sqlalchemy import ColumnElement, Connection, Engine, Pool, func, select
 
 from rbac import clock
 from rbac.database.engine import is_sqlite, place, waiting
@@ -60,7 +60,12 @@ class ListenerState:
 def announce(connection: Connection, what: str) -> None:
     """Tell every listening node when this transaction commits, and nobody when it does not. Nothing on SQLite."""
     if not is_sqlite(connection):
-        connection.execute(text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": what})
+        connection.execute(select(announcement(what)))
+
+
+def announcement(what: str) -> ColumnElement[Any]:
+    """The notification of a change as an expression, for a statement that does more."""
+    return func.pg_notify(CHANNEL, what)
 
 
 class Listener:

@@ -8,9 +8,10 @@ at once.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -28,12 +29,16 @@ from rbac.review.diff.report import NAMED, Affected
 from rbac.snapshot.facts_of_records import RecordedFacts
 from rbac.snapshot.reader import Snapshot
 from rbac.snapshot.records import NO_REQUEST_RECORDS, DomainRecord, Instant, MemberRecord, OrganizationRecord
+from rbac.snapshot.wanted import CellNeeds
 from rbac.store import Store
 from rbac.vocabulary import Domain, Kind, Permission, Request, Role, State
 
-_EVERY_FACT = dict.fromkeys(product(Role, Permission), frozenset(VALUES))
+_EVERY_FACT = CellNeeds(dict.fromkeys(product(Role, Permission), frozenset(VALUES)))
 _OPEN = frozenset(name for name in VALUES if name.startswith(("target_", "task_")) or name == "shares_domain_with_target")
 """Facts about whatever target or task a question may name."""
+
+_BATCH = 1000
+_Named = TypeVar("_Named")
 
 _ASSIGNED = ("assigned_as_annotator", "assigned_as_reviewer")
 _UNASSIGNED = len(VALUES[_ASSIGNED[0]])
@@ -92,7 +97,7 @@ class _Reader:
         record = self._source.organization()
         if record is None:
             return
-        for domain in domains(self._connection, self._organization):
+        for domain in self._read_together(domains(self._connection, self._organization), lambda each: Request("", "", str(each))):
             place = self._source.domain(str(domain)) if domain.kind in self._kinds else None
             if place is not None:
                 self._places[domain] = place
@@ -108,10 +113,18 @@ class _Reader:
                     self._touched[role, permission].domains.add((self._organization, domain))
 
     def _active(self) -> Iterator[MemberRecord]:
-        for membership in list(members(self._connection, self._organization, Domain(Kind.ORGANIZATION), self._now)):
+        everybody = list(members(self._connection, self._organization, Domain(Kind.ORGANIZATION), self._now))
+        for membership in self._read_together(everybody, lambda each: Request(each.user, "")):
             member = self._source.member(membership.user) if membership.state is State.ACTIVE else None
             if member is not None:
                 yield member
+
+    def _read_together(self, named: Iterable[_Named], request: Callable[[_Named], Request]) -> Iterator[_Named]:
+        """Each in turn, its record read with those of a thousand others, which are not kept longer."""
+        each = iter(named)
+        while ahead := list(islice(each, _BATCH)):
+            self._source.made_for([request(name) for name in ahead])
+            yield from ahead
 
     def _evaluate_outsiders(self, record: OrganizationRecord, domain: Domain, place: DomainRecord) -> None:
         """Somebody of each role with nothing to do with the domain. In the organization nobody is an outsider."""

@@ -16,10 +16,11 @@ from rbac.open_store import open_store_of
 from rbac.policy.facts import VALUES, Facts
 from rbac.policy.reader import Policy
 from rbac.snapshot.reader import Snapshot
+from rbac.snapshot.wanted import CellNeeds
 from rbac.store import Store, connect
 from rbac.vocabulary import Decision, Permission, Request, Role
 
-_EVERY_FACT = dict.fromkeys(product(Role, Permission), frozenset(VALUES))
+_EVERY_FACT = CellNeeds(dict.fromkeys(product(Role, Permission), frozenset(VALUES)))
 
 
 class StoreTrial:
@@ -37,7 +38,7 @@ class StoreTrial:
     def facts(self, request: Request) -> Facts | None:
         """Every fact of a question, whether the policy reads it or not; None where the answer is no before the policy."""
         with open_store_of(self._store).reading() as connection:
-            source = Snapshot(connection, self._organization.id, _EVERY_FACT)
+            source = Snapshot(connection, self._organization.id, _EVERY_FACT, request)
             return resolve(source, request, self._now).facts
 
     def users(self) -> KeysView[str]:
