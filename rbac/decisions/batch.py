@@ -1,21 +1,21 @@
-"""Many questions at once: grouped by user, permission and what their lines read, so that equal questions are decided once.
+"""Many questions at once: grouped by role, permission and what their lines read, so that equal questions are decided once.
 
-What a condition may read of a project is a handful of values. Projects that agree in all of them get one and the same
-Decision, traced for the first of them. Every value that a condition reads belongs to the group's signature; a request
-that names a target or a task is decided by itself.
+What a condition may read of a user, a project and a task is a handful of values. Questions that agree in all of them get one
+and the same Decision, traced for the first of them. Every value that a condition reads belongs to the signature of a
+question; a request that names a target is decided by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from types import CodeType
 from typing import Any
 
 from rbac.decisions.decider import Decider
 from rbac.decisions.evaluate import resolve, trace
+from rbac.names import parse_id
 from rbac.policy.facts import VALUES
-from rbac.snapshot.records import Instant, ProjectRecord, among
+from rbac.snapshot.records import Instant, MemberRecord, ProjectRecord, TaskRecord, among
 from rbac.snapshot.view import View
 from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State
 
@@ -35,30 +35,53 @@ def decide_many(decider: Decider, view: View, requests: Sequence[Request], now: 
 def _decide_in_groups(decider: Decider, view: View, requests: Sequence[Request], now: Instant) -> list[Decision]:
     if not decider.packaged:  # another matcher may look at the name of a domain
         return [trace(decider, resolve(view, request, now)).decision for request in requests]
-    groups: dict[tuple[str, str, str], tuple[Signature | None, dict[Any, Decision]]] = {}
-    user = permission = via = None
-    signature, known = None, dict[Any, Decision]()
+    groups: dict[tuple[str, str, str], _Group | None] = {}
+    alike: dict[tuple[Permission, str, Role], dict[Any, Decision]] = {}
+    user = permission = via = group = signature = None
+    known = dict[Any, Decision]()
     domain_of, decisions = view.domain, list[Decision]()
     for request in requests:
         if request.user != user or request.permission != permission or request.via != via:
-            group = user, permission, via = request.user, request.permission, request.via
+            name = user, permission, via = request.user, request.permission, request.via
             if type(user) is not str or not isinstance(permission, str) or not isinstance(via, str):
                 resolve(view, request, now)  # which says what is wrong with the name, or takes it as text
-                group = user, permission, via = str(user), permission, via
-            if group not in groups:
-                groups[group] = _signature(decider, view, user, permission, now), {}
-            signature, known = groups[group]
-        domain = None if signature is None or request.target is not None or request.task is not None else domain_of(request.domain)
-        if type(domain) is not ProjectRecord or signature is None:
+                name = user, permission, via = str(user), permission, via
+            if name not in groups:
+                groups[name] = _group(decider, view, user, permission, via, now, alike)
+            group = groups[name]
+            signature, known = (None, known) if group is None else (group.signature, group.known)
+        domain = None if signature is None or request.target is not None else domain_of(request.domain)
+        if type(domain) is not ProjectRecord or signature is None or group is None:
             decisions.append(trace(decider, resolve(view, request, now)).decision)
             continue
         key = signature(domain)
+        if request.task is not None:
+            key = key, _task(decider, view, group, request.task, domain, now)
         decision = known.get(key)
         if decision is None:
             decision = known[key] = trace(decider, resolve(view, request, now)).decision
         decisions.append(decision)
     view.ensure_unchanged()
     return decisions
+
+
+class _Group:
+    """The questions of one user about one permission; lives while many are decided.
+
+    `known` has the decisions so far, by signature: those of everybody with the same organization role.
+    """
+
+    __slots__ = ("known", "member", "permission", "signature")
+
+    def __init__(self, member: MemberRecord, permission: Permission, signature: Signature, known: dict[Any, Decision]) -> None:
+        self.member, self.permission, self.signature, self.known = member, permission, signature, known
+
+
+def _task(decider: Decider, view: View, group: _Group, task: str, project: ProjectRecord, now: Instant) -> TaskRecord:
+    """What the lines read of a task."""
+    role = group.member.role_in(project, now)
+    assert role is not None, "only active members have a signature"
+    return view.task(parse_id(task, "task"), project.id, group.member, decider.cells.of(role, group.permission).task)
 
 
 READ: dict[str, str] = {
@@ -82,28 +105,43 @@ _SAME = frozenset(VALUES) - READ.keys()
 """Facts about the organization, and about a target and a task that nobody named."""
 
 
-def _signature(decider: Decider, view: View, user: str, permission: str, now: Instant) -> Signature | None:
-    """What tells two projects apart for a user, in the facts that the lines read; None where questions are better asked one by one."""
+def _group(
+    decider: Decider,
+    view: View,
+    user: str,
+    permission: str,
+    via: str,
+    now: Instant,
+    alike: dict[tuple[Permission, str, Role], dict[Any, Decision]],
+) -> _Group | None:
+    """The questions of a user about a permission; None where they are better asked one by one."""
     asked, member = Permission.named(permission), view.member(user)
-    if asked is None or asked.kind is not Kind.PROJECT or member is None or member.state is not State.ACTIVE:
+    if asked is None or asked.kind is not Kind.PROJECT or member is None or member.state is not State.ACTIVE or member.role is None:
         return None
+    return _Group(member, asked, _signature(decider, view, member, asked, now), alike.setdefault((asked, via, member.role), {}))
+
+
+def _signature(decider: Decider, view: View, member: MemberRecord, permission: Permission, now: Instant) -> Signature:
+    """What tells two projects apart for a user, in the facts that the lines read."""
     roles = WORKERS if member.role in WORKERS else {member.role}
-    read = {fact for role in roles for fact in decider.policy.reads[role, asked]}  # type: ignore[index]
+    read = {fact for role in roles for fact in decider.policy.reads[role, permission]}  # type: ignore[index]
     if member.role in WORKERS:
         read.add("role")  # which decides what is read, too
     else:
         read.discard("role")
     projects, workspaces = member.projects, member.workspaces
-    names = {
-        "member": member, "user": member.user, "projects": projects, "workspaces": workspaces, "pauses": member.pauses, "now": now,
-        "few": type(projects) is type(workspaces) is tuple, "among": among, "role_in": member.role_in, "reviewer": Role.REVIEWER,
-        "manual": Distribution.MANUAL, "assigned": view.assigned,
-    }  # fmt: skip
-    return eval(_written(frozenset(read - _SAME)), names)  # type: ignore[no-any-return]
+    few = type(projects) is type(workspaces) is tuple
+    made: Signature = _written(frozenset(read - _SAME))(
+        member, member.user, projects, workspaces, member.pauses, now, few, member.role_in, view.assigned
+    )
+    return made
 
 
 @cache
-def _written(read: frozenset[str]) -> CodeType:
-    """The function that looks at these facts of a project, and at no other."""
+def _written(read: frozenset[str]) -> Callable[..., Signature]:
+    """The function that looks at these facts of a project, and at no other, for whatever user it is given."""
     looks = dict.fromkeys(look for fact, look in READ.items() if fact in read)
-    return compile(f"lambda project: ({''.join(f'({look}), ' for look in looks)})", "<signature of a project>", "eval")
+    given = "member, user, projects, workspaces, pauses, now, few, role_in, assigned"
+    text = f"lambda {given}: lambda project: ({''.join(f'({look}), ' for look in looks)})"
+    names = {"among": among, "reviewer": Role.REVIEWER, "manual": Distribution.MANUAL}
+    return eval(compile(text, "<signature of a project>", "eval"), names)  # type: ignore[no-any-return]

@@ -85,8 +85,7 @@ def statement(database: str, organization: str, wanted: Wanted, since: Version |
 def found_in(rows: Iterable[Any], organization: str, wanted: Wanted, since: Version | None) -> Found:
     """The records in the rows of `statement`."""
     reading = _Reading(organization)
-    for part, *columns in rows:
-        reading.part[part](*columns)
+    reading.read(rows)
     return reading.found(wanted, since)
 
 
@@ -102,22 +101,33 @@ class _Reading:
         self._changes: list[Any] = []
         self._members: dict[str, tuple[Role | None, State]] = {}
         self._links: dict[str, dict[str, dict[str, Any]]] = {"w": {}, "p": {}, "r": {}, "x": {}}
-        self.part: dict[str, Callable[..., None]] = {
+        self._others: dict[str, Callable[..., None]] = {
             "version": self._version,
             "restriction": self._restriction,
             "hash": self._hashed,
             "change": self._change,
             "member": self._member,
-            "w": self._workspace_member,
-            "p": self._project_member,
-            "r": self._project_role,
-            "x": self._pause,
             "workspace": self._workspace,
             "project": self._project,
             "assigned": self._assigned,
             "task": self._task,
             "shares": self._shares,
         }
+
+    def read(self, rows: Iterable[Any]) -> None:
+        """Take every row in; what belongs to members first, since most rows are that."""
+        links, others = self._links, self._others
+        for part, user, domain, word, fourth, fifth, number, bits in rows:
+            linked = links.get(part)
+            if linked is None:
+                others[part](user, domain, word, fourth, fifth, number, bits)
+                continue
+            until = None if number is None else kept_instant(number)
+            value: Any = until if word is None else (_one_of(Role, word) if part == "r" else word, until)
+            mine = linked.get(user)
+            if mine is None:
+                mine = linked[user] = {}
+            mine[intern(domain)] = value  # hundreds of members share a domain: its id is kept once
 
     def found(self, wanted: Wanted, since: Version | None) -> Found:
         """Everything that was read; what was wanted and is not there is None."""
@@ -160,20 +170,6 @@ class _Reading:
 
     def _member(self, user: str, state: str, role: str | None, *_: None) -> None:
         self._members[user] = _one_of(Role, role) if role else None, _one_of(State, state)
-
-    # hundreds of members share a domain: its id is kept once
-
-    def _workspace_member(self, user: str, domain: str, _: None, __: None, ___: None, until: int | None, ____: None) -> None:
-        self._links["w"].setdefault(user, {})[intern(domain)] = kept_instant(until)
-
-    def _project_member(self, user: str, domain: str, _: None, __: None, ___: None, until: int | None, ____: None) -> None:
-        self._links["p"].setdefault(user, {})[intern(domain)] = kept_instant(until)
-
-    def _project_role(self, user: str, domain: str, role: str, _: None, __: None, until: int | None, ___: None) -> None:
-        self._links["r"].setdefault(user, {})[intern(domain)] = _one_of(Role, role), kept_instant(until)
-
-    def _pause(self, user: str, domain: str, reason: str, _: None, __: None, until: int | None, ___: None) -> None:
-        self._links["x"].setdefault(user, {})[intern(domain)] = reason, kept_instant(until)
 
     def _workspace(self, name: str, created_by: str | None, _: None, __: None, ___: None, ____: None, bits: int) -> None:
         path = DomainPath(Domain(Kind.WORKSPACE, name).path(self._organization))

@@ -190,32 +190,35 @@ def _tasks(words: _Words) -> list[str]:
 def _shares(words: _Words) -> list[str]:
     """Until when, for some workspace or project that is not personal, `created_or_invited` holds for both of two members."""
     listed, both = words.tuples("shares", "text", "text")
-    workspaces = [_reached(words, who, t.workspace_member.name, "workspace", _WORKSPACE) for who in both]
-    projects = [_reached(words, who, t.project_member.name, "project", _PROJECT) for who in both]
-    through = f"JOIN {_PROJECT} AS p ON {words.here('p')} AND p.id = a.id JOIN ({{}}) AS b ON b.id = p.workspace"
-    pairs = (
-        (workspaces[0], f"JOIN ({workspaces[1]}) AS b ON b.id = a.id"),
-        (projects[0], f"JOIN ({projects[1]}) AS b ON b.id = a.id"),
-        (projects[0], through.format(workspaces[1])),
-        (projects[1], through.format(workspaces[0])),
+    user, target = both
+    workspace, project = (t.workspace_member.name, "workspace", _WORKSPACE), (t.project_member.name, "project", _PROJECT)
+    through = f"CROSS JOIN {_PROJECT} AS p WHERE {words.here('p')} AND p.id = a.id"
+    ends = (
+        f"SELECT a.ends AS one, {_until(words, target, 'a.id', *workspace)} AS other FROM ({_reached(words, user, *workspace)}) AS a",
+        f"SELECT a.ends, {_until(words, target, 'a.id', *project)} FROM ({_reached(words, user, *project)}) AS a",
+        f"SELECT a.ends, {_until(words, target, 'p.workspace', *workspace)} FROM ({_reached(words, user, *project)}) AS a {through}",
+        f"SELECT a.ends, {_until(words, user, 'p.workspace', *workspace)} FROM ({_reached(words, target, *project)}) AS a {through}",
     )
-    earlier = "CASE WHEN a.ends < b.ends THEN a.ends ELSE b.ends END AS ends"
-    shared = " UNION ALL ".join(f"SELECT {earlier} FROM ({one}) AS a {joined}" for one, joined in pairs)
-    last = f"(SELECT max(s.ends) FROM ({shared}) AS s)"
-    return [f"SELECT {_columns('shares', *both, number=last)} FROM {listed} WHERE {words.for_readers(both[0])}"]
+    last = f"(SELECT max(CASE WHEN s.one < s.other THEN s.one ELSE s.other END) FROM ({' UNION ALL '.join(ends)}) AS s)"
+    return [f"SELECT {_columns('shares', *both, number=last)} FROM {listed} WHERE {words.for_readers(user)}"]
 
 
 _COUNTS = ", ".join(f"'{role}'" for role in sorted(MANAGER_OR_ABOVE - {Role.OWNER}))  # the Owner's own row says administrator
 
 
-def _reached(words: _Words, who: str, links: str, domain: str, created: str) -> str:
-    """The domains, none personal, that somebody created or was invited to, each with its end."""
-    invited = (
-        f"""SELECT l.{domain} AS id, coalesce(l.until, {NEVER}) AS ends FROM {links} AS l WHERE {words.here("l")} AND l."user" = {who}"""
-    )
-    counts = f"""(SELECT 1 FROM {_MEMBER} AS m WHERE {words.here("m")} AND m."user" = {who} AND m.state = '{State.ACTIVE}' AND m.role IN ({_COUNTS})) = 1"""  # noqa: E501
-    made = f"SELECT d.id, {NEVER} FROM {created} AS d WHERE {words.here('d')} AND d.created_by = {who} AND NOT d.personal AND {counts}"
-    return f"{invited} UNION ALL {made}"
+def _reached(words: _Words, who: str, links: str, domain: str, created: str, one: str = "") -> str:
+    """The domains, none personal, that somebody created or was invited to, each with its end; or one of them."""
+    named, made = (f" AND l.{domain} = {one}", f" AND d.id = {one}") if one else ("", "")
+    invited = f"SELECT l.{domain} AS id, coalesce(l.until, {NEVER}) AS ends FROM {links} AS l"
+    invited += f""" WHERE {words.here("l")} AND l."user" = {who}{named}"""
+    counts = f"""{words.here("m")} AND m."user" = {who} AND m.state = '{State.ACTIVE}' AND m.role IN ({_COUNTS})"""
+    creator = f"d.created_by = {who} AND NOT d.personal AND (SELECT 1 FROM {_MEMBER} AS m WHERE {counts}) = 1"
+    return f"{invited} UNION ALL SELECT d.id, {NEVER} FROM {created} AS d WHERE {words.here('d')}{made} AND {creator}"
+
+
+def _until(words: _Words, who: str, one: str, links: str, domain: str, created: str) -> str:
+    """Until when one domain is among those that somebody reaches; NULL where it is not."""
+    return f"(SELECT max(b.ends) FROM ({_reached(words, who, links, domain, created, one)}) AS b)"
 
 
 _BRANCHES: dict[Part, Callable[[_Words], list[str]]] = {
