@@ -132,7 +132,7 @@ class Wanted(msgspec.Struct):
             self.readers = None
 
 
-class Known(Protocol):
+class PartialView(Protocol):
     """What a view has already: UNKNOWN for what it has not."""
 
     def known_member(self, user: str) -> MemberRecord | None: ...
@@ -142,7 +142,7 @@ class Known(Protocol):
     def knows_shares(self, user: str, target: str) -> bool: ...
 
 
-def lacking(known: Known, asked: Asked, cells: CellNeeds) -> Wanted:
+def lacking(known: PartialView, asked: Asked, cells: CellNeeds) -> Wanted:
     """What a view must still read for questions; names that cannot be names are left for `resolve` to refuse."""
     wanted = Wanted()
     readers: frozenset[Role] = frozenset()
@@ -202,7 +202,7 @@ _EVERY_ROLE = frozenset(Role)
 _ONLY = {role: frozenset({role}) for role in Role}
 
 
-def _add(wanted: Wanted, known: Known, needs: Needs, user: str, name: str, target: str | None, task: str | None) -> None:
+def _add(wanted: Wanted, known: PartialView, needs: Needs, user: str, name: str, target: str | None, task: str | None) -> None:
     if not ID.fullmatch(user) or (name and not ID.fullmatch(name)):
         return
     if needs.assigned and not known.knows_assigned(user, name):

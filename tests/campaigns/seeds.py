@@ -112,9 +112,9 @@ SEEDS = (
     ),
     Seed(
         "a change reads what it has read already",
-        "rbac/administration/view.py",
-        "        if key not in self._rows:\n",
-        "        if key:\n",
+        "rbac/snapshot/reader.py",
+        "        if self.known_member(user) is UNKNOWN:\n",
+        "        if user:\n",
         "tests/api/test_acting.py::test_a_change_reads_nothing_twice",
     ),
     Seed(
