@@ -96,15 +96,12 @@ class OrganizationCache:
         self.old_members.pop(user, None)
 
     def drop_assigned(self, user: str, project: str, task: str) -> None:
-        """Drop what is remembered of a member's assignments in a project and to a task; the rest of the member stays.
-
-        In a copy: a question that began before the change may still write what it read then to the record it has.
-        """
+        """Drop what is remembered of a member's assignments in a project and to a task; the rest of the member stays."""
         for generation in (self.members, self.old_members):
             member = generation.get(user)
-            if member is not None and member.assigned:
-                assigned = {key: found for key, found in member.assigned.items() if key not in (project, (project, task))}
-                generation[user] = msgspec.structs.replace(member, assigned=assigned)
+            if member is not None:
+                member.assigned.pop(project, None)
+                member.assigned.pop((project, task), None)
 
     def drop_domain(self, address: str) -> None:
         """Drop one domain."""

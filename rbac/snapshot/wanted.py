@@ -6,7 +6,7 @@ asked for on the condition that the user has one of them, and the database looks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -19,11 +19,14 @@ from rbac.vocabulary import PERMISSIONS, WORKERS, Domain, Kind, Permission, Requ
 Reads = Mapping[tuple[Role, Permission], frozenset[str]]
 """Which facts decide which cell, by the lines of the policy: only those are loaded."""
 
-Asked = Request | Iterable[Request] | None
+Asked = Request | Sequence[Request] | None
 """The question, or the questions, that a view is made for."""
 
 UNKNOWN: Any = object()
 """In place of a record that has not been read; None is one that does not exist."""
+
+_FEW = 100
+"""How many questions at most have everything read in one statement, for whatever role their users may have."""
 
 _IN_PROJECT = frozenset({"assigned_as_annotator", "assigned_as_reviewer"})
 _OF_TASK = {
@@ -144,38 +147,71 @@ class PartialView(Protocol):
 
 def lacking(known: PartialView, asked: Asked, cells: CellNeeds) -> Wanted:
     """What a view must still read for questions; names that cannot be names are left for `resolve` to refuse."""
-    wanted = Wanted()
-    readers: frozenset[Role] = frozenset()
-    uncertain = False
-    for request in () if asked is None else (asked,) if type(asked) is Request else asked:  # type: ignore[union-attr]
-        if type(request) is not Request:
-            continue
-        user, address, target = _plain(request.user), _plain(request.domain), _plain(request.target)
-        if user is None or address is None or not isinstance(request.permission, str):
-            continue
-        permission = PERMISSIONS.get(request.permission)
-        member, domain = known.known_member(user), known.known_domain(address)
+    requests: Sequence[Request] = () if asked is None else (asked,) if isinstance(asked, Request) else asked
+    search = _Search(known, cells, speculative=len(requests) <= _FEW)
+    for request in requests:
+        if type(request) is Request:
+            search.look(request)
+    if search.uncertain:
+        search.wanted.readers = search.readers
+    return search.wanted
+
+
+class _Search:
+    """What some requests lack; lives while it is found out. Users, domains and cells that are repeated are looked at once."""
+
+    def __init__(self, known: PartialView, cells: CellNeeds, *, speculative: bool) -> None:
+        self.wanted = Wanted()
+        self.readers: frozenset[Role] = frozenset()
+        self.uncertain = False
+        self._known, self._cells, self._speculative = known, cells, speculative
+        self._needs: dict[tuple[str, str, str], Needs] = {}
+
+    def look(self, request: Request) -> None:
+        """Add what one request lacks."""
+        user, address, permission = _plain(request.user), _plain(request.domain), request.permission
+        if user is None or address is None or not isinstance(permission, str):
+            return
+        needs = self._needs.get((user, permission, address))
+        if needs is None:
+            needs = self._needs[user, permission, address] = self._of(user, permission, address)
+        task, target = _plain(request.task), _plain(request.target)
+        if target is not None and ID.fullmatch(target):
+            if self._known.known_member(target) is UNKNOWN:
+                self.wanted.members.add(target)
+            if needs.shares and not self._known.knows_shares(user, target):
+                self.wanted.shares.add((user, target))
+        if needs is NO_NEEDS:
+            return
+        name = address.partition(":")[2]
+        if needs.task and task is not None and ID.fullmatch(task):
+            self.wanted.add_task(name, task, user, self._known.unknown_of_task(task, name, user, needs.task))
+        if needs.assigned and not self._known.knows_assigned(user, name):
+            self.wanted.assigned.add((user, name))
+
+    def _of(self, user: str, permission: str, address: str) -> Needs:
+        """What the lines read beyond the records of the user and the domain, which are added here."""
+        member, domain = self._known.known_member(user), self._known.known_domain(address)
         kind, _, name = address.partition(":")
-        if member is UNKNOWN and ID.fullmatch(user):
-            wanted.members.add(user)
-        if domain is UNKNOWN and kind in (Kind.WORKSPACE, Kind.PROJECT) and ID.fullmatch(name):
-            wanted.add_domain(kind, name)
-        if target is not None:
-            if not ID.fullmatch(target):
-                continue
-            if known.known_member(target) is UNKNOWN:
-                wanted.members.add(target)
-        if permission is None or member is None or domain is None or permission.kind != kind:
-            continue
-        needs = cells.of_any(_roles(member, domain), permission)
+        if member is UNKNOWN:
+            if not ID.fullmatch(user):
+                return NO_NEEDS
+            self.wanted.members.add(user)
+        if domain is UNKNOWN and kind != Kind.ORGANIZATION:
+            if kind not in (Kind.WORKSPACE, Kind.PROJECT) or not ID.fullmatch(name):
+                return NO_NEEDS
+            self.wanted.add_domain(kind, name)
+        asked = PERMISSIONS.get(permission)
+        if asked is None or member is None or domain is None or asked.kind != kind:
+            return NO_NEEDS
+        if not self._speculative and (member is UNKNOWN or domain is UNKNOWN):
+            return NO_NEEDS  # once they are known, exactly what their lines read comes in a second statement
+        needs = self._cells.of_any(_roles(member, domain), asked)
         if needs == NO_NEEDS:
-            continue
-        readers |= cells.readers(permission)
-        uncertain = uncertain or member is UNKNOWN
-        _add(wanted, known, needs, user, name, target, _plain(request.task))
-    if uncertain:
-        wanted.readers = readers
-    return wanted
+            return NO_NEEDS
+        self.readers |= self._cells.readers(asked)
+        self.uncertain = self.uncertain or member is UNKNOWN
+        return needs
 
 
 def _plain(name: object) -> str | None:
@@ -200,14 +236,3 @@ def _roles(member: MemberRecord, domain: DomainRecord) -> frozenset[Role]:
 
 _EVERY_ROLE = frozenset(Role)
 _ONLY = {role: frozenset({role}) for role in Role}
-
-
-def _add(wanted: Wanted, known: PartialView, needs: Needs, user: str, name: str, target: str | None, task: str | None) -> None:
-    if not ID.fullmatch(user) or (name and not ID.fullmatch(name)):
-        return
-    if needs.assigned and not known.knows_assigned(user, name):
-        wanted.assigned.add((user, name))
-    if needs.task and task is not None and ID.fullmatch(task):
-        wanted.add_task(name, task, user, known.unknown_of_task(task, name, user, needs.task))
-    if needs.shares and target is not None and not known.knows_shares(user, target):
-        wanted.shares.add((user, target))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import tracemalloc
 from collections.abc import Callable
@@ -11,9 +12,13 @@ import pytest
 from sqlalchemy import event
 
 import rbac
+from rbac.acting import Acting
 from rbac.organization import Organization
 from rbac.policy.reader import PACKAGED
 from rbac.snapshot.reader import Snapshot
+from rbac.snapshot.records import ProjectRecord
+from rbac.snapshot.statements import ASSIGNED
+from rbac.snapshot.view import RevisionChanged
 from rbac.vocabulary import Role
 from tests.conftest import ACME
 
@@ -210,3 +215,104 @@ def test_what_is_remembered_of_a_members_tasks_is_bounded_by_the_capacity(tmp_pa
             acme.can("andy", "project:view", f"project:q{number}")
 
             assert sum(len(member.assigned) for member in kept["acme"].members.values()) <= 20
+
+
+LEFT_ALONE: dict[str, tuple[tuple[str, Callable[[Acting], object]], tuple[str, str, str]]] = {
+    "a new workspace leaves the projects": (("max", lambda a: a.create_workspace("w9")), ("max", "data:export", "project:p1")),
+    "a deleted workspace leaves the others": (("mia", lambda a: a.delete_workspace("w3")), ("max", "workspace:update", "workspace:w1")),
+    "a new project leaves the others": (("max", lambda a: a.create_project("p9", workspace="w1")), ("max", "data:export", "project:p1")),
+    "a setting of a project leaves its workspace": (
+        ("max", lambda a: a.configure("project:p1", distribution="manual")),
+        ("max", "workspace:update", "workspace:w1"),
+    ),
+    "somebody else's membership leaves the user": (("max", lambda a: a.add("mia", "workspace:w1")), ("andy", "project:view", "project:p1")),
+    "an assignment leaves what the member is": (
+        ("max", lambda a: a.assign_annotator("andy", task="t2", project="p2")),
+        ("andy", "project:view", "project:p1"),
+    ),
+    "an assignment leaves those in other projects": (
+        ("max", lambda a: a.assign_annotator("andy", task="x1", project="p3")),
+        ("andy", "labeling:access", "project:p2"),
+    ),
+}
+"""A change, and a question that it leaves in memory."""
+
+
+@pytest.mark.parametrize("case", LEFT_ALONE)
+def test_a_change_evicts_what_it_concerns_and_nothing_else(file_store: rbac.Store, case: str) -> None:
+    acme = file_store.organization("acme")
+    acme.acting("mia").create_workspace("w3")
+    acme.acting("max").configure("project:p3", published=True, distribution="manual")
+    file_store.record("acme", project="p3", tasks=["x1"])
+    (actor, change), question = LEFT_ALONE[case]
+    assert acme.can(*question)
+    change(acme.acting(actor))
+    sent = Queries(file_store)
+
+    assert acme.can(*question)
+
+    (refresh,) = sent.taken()
+    assert not any(table in refresh for table in ("rbac_workspace_member", "rbac_project ", "rbac_workspace ", "rbac_assignment"))
+
+
+def test_the_applications_facts_of_tasks_evict_nothing(file_store: rbac.Store) -> None:
+    acme = file_store.organization("acme")
+    assert acme.can("andy", "labeling:access", "project:p2", task="t1")
+
+    file_store.record("acme", project="p2", tasks=["x1"], worked_on={"t1": ["andy"]})
+    sent = Queries(file_store)
+    assert not acme.can("andy", "labeling:access", "project:p2", task="x1")
+
+    assert not any("rbac_workspace_member" in statement for statement in sent.taken())
+
+
+def test_what_an_assignment_changes_is_read_again(file_store: rbac.Store) -> None:
+    acme, task = file_store.organization("acme"), {"task": "t2"}
+    assert not acme.can("andy", "labeling:access", "project:p2", **task)
+
+    acme.acting("max").assign_annotator("andy", task="t2", project="p2")
+    assert acme.can("andy", "labeling:access", "project:p2", **task)
+    acme.acting("max").unassign("andy", task="t2", project="p2")
+    acme.acting("max").unassign("andy", task="t1", project="p2")
+
+    assert not acme.can("andy", "labeling:access", "project:p2", **task)
+    assert not acme.can("andy", "labeling:access", "project:p2")
+
+
+def test_a_question_that_began_before_an_assignment_leaves_nothing_stale_behind(file_store: rbac.Store) -> None:
+    """It has read that nothing is assigned when the change is made and followed, and asks on after it."""
+    acme = file_store.organization("acme")
+    acme.can("andy", "project:view", "project:p1")
+    acme.can("max", "project:view", "project:p2")
+    before = file_store._store.view("acme", 0, rbac.Request("andy", "labeling:access", "project:p2", None, "t2"))
+    andy, project = before.member("andy"), before.domain("project:p2")
+    assert andy is not None and isinstance(project, ProjectRecord)
+    before.task("t2", "p2", andy, ASSIGNED)
+
+    acme.acting("max").assign_annotator("andy", task="t2", project="p2")
+    acme.can("max", "project:view", "project:p2")
+    with pytest.raises(RevisionChanged):
+        before.assigned(andy, project)
+        before.ensure_unchanged()
+
+    assert acme.can("andy", "labeling:access", "project:p2", task="t2")
+
+
+def test_tasks_that_do_not_exist_leave_nothing_behind(file_store: rbac.Store) -> None:
+    acme = file_store.organization("acme")
+    for number in range(50):
+        assert not acme.can("andy", "labeling:access", "project:p2", task=f"none{number}")
+    assert acme.can("andy", "labeling:access", "project:p2", task="t1")
+
+    assert set(file_store._store._cache._organizations["acme"].members["andy"].assigned) == {"p2", ("p2", "t1")}
+
+
+def test_an_import_that_gives_a_workspace_another_creator_is_seen_in_its_projects(file_store: rbac.Store) -> None:
+    acme = file_store.organization("acme")
+    assert not acme.can("mia", "project:update", "project:p1")
+    state = copy.deepcopy(ACME)
+    state["organizations"][0]["workspaces"][0]["created_by"] = "mia"
+
+    file_store.import_state(state, update=True)
+
+    assert acme.can("mia", "project:update", "project:p1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import event
 
 import rbac
 from rbac.acting import Acting
+from rbac.decisions.batch import decide_many
 from tests.conftest import ACME
 from tests.distance import at_distance
 
@@ -155,3 +158,86 @@ def test_a_change_is_ten_round_trips_at_most_and_mostly_eight(url: str) -> None:
 
     assert max(spent.values()) <= 10, spent
     assert sorted(spent.values())[len(spent) // 2] <= 8, spent
+
+
+def a_thousand_requests() -> list[rbac.Request]:
+    """Members and strangers, projects, tasks and targets that are there and are not, of every role."""
+    users = [*("olga", "ada", "max", "mia", "rita", "andy", "dan", "nina"), *(f"nobody{n}" for n in range(20))]
+    projects = [f"project:p{n}" for n in range(1, 9)]
+    tasks, targets = [None, "t1", "t2", "t9"], [None, "andy", "rita", "nobody7"]
+    of_projects = [
+        rbac.Request(user, permission, project, target if "pause" in permission else None, None if "pause" in permission else task, via)
+        for user, project, permission, (task, target), via in product(
+            users,
+            projects,
+            ("labeling:access", "review:access", "data_manager:view", "project_member:pause"),
+            zip(tasks, targets, strict=True),
+            ("ui", "api"),
+        )
+    ]
+    others = [
+        rbac.Request(user, permission, where, target)
+        for user in users
+        for permission, where, target in (
+            ("workspace:view", "workspace:w1", None),
+            ("annotator_dashboard:view", "organization", "andy"),
+            ("workspace:create", "organization", None),
+        )
+    ]
+    return random.Random(7).sample(of_projects, 1000 - len(others)) + others
+
+
+def test_a_thousand_mixed_requests_are_six_statements_at_most_and_get_the_decisions_they_get_alone(empty: rbac.Store) -> None:
+    acme, requests = empty.organization("acme"), a_thousand_requests()
+    sent = Statements(empty)
+
+    many = acme.check_many(requests)
+
+    assert len(requests) == 1000
+    assert len(sent) <= 6
+    alone = [acme.check(each.user, each.permission, each.domain, target=each.target, task=each.task, via=each.via) for each in requests]
+    assert many == alone
+    assert {bool(each) for each in many} == {True, False}
+
+
+def test_a_thousand_requests_of_a_view_in_a_transaction_are_six_statements_at_most(empty: rbac.Store) -> None:
+    requests = a_thousand_requests()
+    expected = empty.organization("acme").check_many(requests)
+    sent = Statements(empty)
+
+    with empty._store.snapshot("acme", 0, requests) as view:
+        found = decide_many(empty._store.decider, view, requests, empty._store.clock())
+
+    assert found == expected
+    assert len(sent) <= 6
+
+
+def test_permissions_are_read_in_one_statement(empty: rbac.Store) -> None:
+    acme, sent = empty.organization("acme"), Statements(empty)
+
+    assert "labeling:access" in acme.permissions("andy", "project:p2")
+
+    assert len(sent) == 1
+
+
+def test_task_questions_that_agree_share_one_decision(empty: rbac.Store) -> None:
+    empty.record("acme", project="p2", tasks=[f"x{number}" for number in range(300)])
+
+    many = empty.organization("acme").check_many(
+        [rbac.Request("andy", "labeling:access", "project:p2", None, task) for task in ("t1", *(f"x{n}" for n in range(300)), "gone")]
+    )
+
+    assert [bool(each) for each in many] == [True] + [False] * 301
+    assert len({id(each) for each in many}) == 3
+
+
+def test_members_of_one_role_who_agree_in_everything_that_is_read_share_one_decision(empty: rbac.Store) -> None:
+    first, second = empty.organization("acme").check_many(
+        [rbac.Request("rita", "project:view", "project:p1"), rbac.Request("rita", "project:view", "project:p1")]
+    )
+    max_, mia = empty.organization("acme").check_many(
+        [rbac.Request("max", "data:export", "project:p1"), rbac.Request("mia", "data:export", "project:p4")]
+    )
+
+    assert first is second
+    assert max_ is mia
