@@ -6,7 +6,6 @@ Every entry is on lines of its own, whatever it holds: one JSON object, or print
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from rbac.cli.session import Session, current
 from rbac.clock import parse_instant, write_instant
 from rbac.database.tables import KINDS
 from rbac.errors import StateError
+from rbac.files import read_file
 from rbac.text import plain
 
 _PRINT = "-"  # what --head without a FILE means; no file on its own, since a head is printed and never read from stdin
@@ -86,7 +86,7 @@ def _heads(file: str, organization: str) -> list[Head]:
     if file == _PRINT:
         raise click.UsageError("--verify --head needs the FILE that heads were kept in")
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = read_file(file).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from error
     found = [head for head in read_heads(text, file) if head.organization == organization]

@@ -13,6 +13,7 @@ import msgspec
 
 from rbac.documents import DocumentError, convert, parse_json
 from rbac.errors import UnknownName
+from rbac.files import open_to_read
 
 STDIN = "-"
 
@@ -33,7 +34,7 @@ def read_requests(file: str) -> Iterator[tuple[str, RequestLine]]:
     """Each request with its location, `file:line`, as soon as the line is read; raises UnknownName at the first bad line."""
     name = "stdin" if file == STDIN else file
     try:
-        stream = sys.stdin.buffer if file == STDIN else open(file, "rb")  # noqa: SIM115  # stdin is not ours to close
+        stream = sys.stdin.buffer if file == STDIN else open_to_read(file)  # stdin is not ours to close
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}") from error
     with stream:

@@ -113,7 +113,7 @@ def doctor(session: Session) -> None:
         click.get_current_context().exit(NO)
 
 
-@group("rbac db upgrade", "rbac db restored", name="db")
+@group("rbac db backup acme-monday.db", "rbac db upgrade", "rbac db restored", name="db")
 def db() -> None:
     """Maintain the store."""
 
@@ -129,6 +129,42 @@ def upgrade(session: Session) -> None:
         output.as_json({"store": health.place, "schema": health.schema})
     else:
         output.line(f"store {health.place}, schema {health.schema}")
+
+
+@command("rbac db backup acme-monday.db", under=db)
+@click.argument("file", shell_complete=complete.files)
+@current
+def backup(session: Session, file: str) -> None:
+    """Write the store as it is now to a new FILE.
+
+    The store may be in use meanwhile. SQLite only: PostgreSQL is backed up with pg_dump.
+    """
+    store = session.store()
+    store.backup(file)
+    if session.json:
+        output.as_json({"file": file, "organizations": store.health().organizations})
+    else:
+        output.line(f"{file} is a backup of {store.health().place}")
+
+
+@command("rbac db restore acme-monday.db", under=db)
+@click.argument("file", shell_complete=complete.files)
+@current
+def restore(session: Session, file: str) -> None:
+    """Make the store what the backup FILE holds.
+
+    In one transaction, while other programs may use the store: what was changed after the backup is gone, nothing else
+    is. Creates the store when there is none. SQLite only: PostgreSQL is restored with pg_restore.
+    """
+    store = session.store()
+    epoch = store.restore(file)
+    organizations = store.health().organizations
+    if session.json:
+        output.as_json({"epoch": epoch, "organizations": organizations})
+    else:
+        output.line(f"restored, a new epoch begins: {epoch}")
+        for name, revision in organizations.items():
+            output.line(f"{name} is at revision {revision}")
 
 
 @command("rbac db restored", under=db)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from rbac.clock import Clock
-from rbac.database import schema
+from rbac.database import after_fork, schema
 from rbac.database import tables as t
+from rbac.database.after_fork import Stage
 from rbac.database.columns import comparable
 from rbac.database.engine import reading, waiting
 from rbac.database.watch.listener import MAX_STALENESS, POLL, Listener, ListenerState
-from rbac.database.watch.wal_index import watch
+from rbac.database.watch.marks import watch
 from rbac.decisions.decider import Decider
 from rbac.errors import StoreError, UnknownName
 from rbac.names import quoted
@@ -51,7 +50,7 @@ class OpenStore:
         self._patience = max_staleness
         self._watch = watch(engine, poll=poll, max_staleness=max_staleness)
         self._cache = RecordCache(engine, self._watch, decider.cells, capacity, max_staleness)
-        _open_stores.add(self)
+        after_fork.register(self, Stage.CACHES, in_child=OpenStore.abandon)
 
     def ready(self) -> Engine:
         """The engine of a store that exists; raises StoreError otherwise."""
@@ -136,15 +135,3 @@ def open_store_of(handle: Any) -> OpenStore:
 
 def _not_reached(organization: str, wanted: int, present: int) -> StoreError:
     return StoreError(f"revision {wanted} of {organization} has not been reached: this store is at {max(present, 0)}")
-
-
-_open_stores: weakref.WeakSet[OpenStore] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for opened in _open_stores:
-        opened.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -231,6 +231,21 @@ class Store:
         """
         return schema.renew(self._store.engine)
 
+    def backup(self, target: str | Path) -> Path:
+        """Write the store as it is now to a new file, and return that; SQLite only. The store may be in use meanwhile."""
+        from rbac.database.backup import back_up
+
+        return back_up(self._store.engine, Path(target))
+
+    def restore(self, source: str | Path) -> str:
+        """Make the store what a backup holds, in one transaction, while programs may have it open; SQLite only. Returns its new epoch.
+
+        A store that is not there is made. What was changed after the backup is gone; nothing else is.
+        """
+        from rbac.database.backup import restore
+
+        return restore(self._store.engine, Path(source))
+
     def close(self) -> None:
         """Close every connection."""
         self._store.close()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rbac.errors import PolicyError, Problem
+from rbac.files import read_file
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
@@ -18,7 +19,7 @@ _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file of the policy; raises PolicyError when it cannot be read."""
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise PolicyError([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:  # of a null character, or of half a character

@@ -1,24 +1,23 @@
-"""Engines: how a store is reached, read in one snapshot, and what its errors mean.
+"""Engines: how a store is reached, read in one snapshot and changed in one transaction, and what its errors mean.
 
-One rule: outside this package nobody sees a driver's error. `translating` makes each a StoreError that says what to
-do, and no message carries a password.
+Outside this package nobody sees a driver's error: `translating` makes each a StoreError that says what to do, and no
+message has a password in it.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Pool, StaticPool, event, make_url
+from sqlalchemy import URL, Connection, Engine, Pool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from rbac.clock import ticks
-from rbac.database import postgresql, sqlite
+from rbac.database import after_fork, postgresql, sqlite
+from rbac.database.after_fork import Stage
 from rbac.database.failures import translated
 from rbac.errors import RBACError, StoreError
 
@@ -45,9 +44,8 @@ def is_sqlite(bind: Engine | Connection) -> bool:
 
 
 def file_of(engine: Engine) -> Path | None:
-    """The file of a SQLite store; None for PostgreSQL, for memory and for SQLite's own `file:` addresses."""
-    path = engine.url.database
-    return Path(path) if is_sqlite(engine) and path and path != ":memory:" and not path.startswith("file:") else None
+    """The file of a SQLite store; None for PostgreSQL and for a memory."""
+    return sqlite.file_of(engine) if is_sqlite(engine) else None
 
 
 def place(engine: Engine) -> str:
@@ -82,8 +80,8 @@ def waiting(engine: Engine, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def understanding(engine: Engine) -> Iterator[None]:
-    """Turn what a value of the store cannot be into a StoreError: a database does not notice every damage of its file."""
+def reporting_corruption(engine: Engine) -> Iterator[None]:
+    """Turn an error about an impossible value into a StoreError: a database does not notice every damage of its file."""
     try:
         yield
     except RBACError:
@@ -93,9 +91,16 @@ def understanding(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A connection; its errors are translated, and on SQLite a fork waits until it is returned."""
+    with translating(engine), _use_of(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
 def single(engine: Engine) -> Iterator[Connection]:
     """A connection on which every statement is a transaction of its own: for one that reads, a snapshot without BEGIN and ROLLBACK."""
-    with engine.connect() as connection:
+    with _use_of(engine), engine.connect() as connection:
         if is_sqlite(connection):
             yield connection.execution_options(begin="")
         else:
@@ -104,7 +109,7 @@ def single(engine: Engine) -> Iterator[Connection]:
 
 def ask(engine: Engine, statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
     """The rows of one statement that reads, in one round trip; asked again, on another connection, where one turns out to be broken."""
-    with translating(engine), understanding(engine):
+    with translating(engine), reporting_corruption(engine):
         began = ticks()
         try:
             with single(engine) as connection:
@@ -114,6 +119,10 @@ def ask(engine: Engine, statement: str, parameters: dict[str, Any]) -> Sequence[
                 raise
         with single(engine) as connection:
             return _rows(connection, statement, parameters)
+
+
+def _use_of(engine: Engine) -> AbstractContextManager[None]:
+    return after_fork.using_sqlite() if is_sqlite(engine) else nullcontext()
 
 
 def _rows(connection: Connection, statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
@@ -130,10 +139,10 @@ _AT_ONCE = 1.0
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for reading in one snapshot, from the first statement to the last; nothing is committed."""
-    with translating(engine), engine.connect() as connection:
+    with connected(engine) as connection:
         if not is_sqlite(connection):
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with connection.begin() as transaction, understanding(engine):
+        with connection.begin() as transaction, reporting_corruption(engine):
             yield connection
             transaction.rollback()
 
@@ -143,15 +152,19 @@ def changing(engine: Engine) -> Iterator[Connection]:
     """A connection in one writing transaction, committed at a normal exit, rolled back at an exception.
 
     SQLite takes the write lock at once (BEGIN IMMEDIATE): a reader that turns writer fails instead of waiting.
-    PostgreSQL reads what is committed, so that a statement after a lock sees what the one before it left.
+    PostgreSQL reads what is committed, so that a statement after a lock sees what the one before it wrote.
     """
-    with translating(engine), engine.connect() as connection:
-        if is_sqlite(connection):
-            connection.execution_options(begin="BEGIN IMMEDIATE")
-        else:
+    with connected(engine) as connection:
+        if not is_sqlite(connection):
             connection.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                yield connection
+            return
+        connection.execution_options(begin="BEGIN IMMEDIATE")
         with connection.begin():
+            sqlite.stamp(connection)
             yield connection
+        sqlite.ensure_kept(connection)
 
 
 def _parsed(url: str) -> URL:
@@ -166,9 +179,6 @@ def _parsed(url: str) -> URL:
     raise StoreError(f"a store in {address.drivername!r} is not supported: write sqlite:///FILE or postgresql+psycopg://...")
 
 
-_opened_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
-
-
 def _adopted(engine: Engine) -> Engine:
     """The engine with our listeners on it, once."""
     setup = sqlite.set_up if is_sqlite(engine) else postgresql.set_up
@@ -176,36 +186,26 @@ def _adopted(engine: Engine) -> Engine:
         raise StoreError(f"a store in {engine.dialect.name!r} is not supported: SQLite and PostgreSQL are")
     if event.contains(engine, "connect", setup):
         return engine
-    event.listen(engine, "connect", setup)
-    if not is_sqlite(engine):
-        event.listen(engine, "do_connect", postgresql.patient)
-        event.listen(engine, "checkin", postgresql.as_the_server_says)
-        event.listen(engine, "checkout", postgresql.ensure_open)
-    else:
-        event.listen(engine, "begin", _begin_on_sqlite)
-        sqlite.stay_with(engine, file_of(engine))
-    if not isinstance(engine.pool, StaticPool):
+    (sqlite if is_sqlite(engine) else postgresql).listen(engine)
+    if sqlite.is_replaceable(engine):
         engine.dispose()  # connections made before the listeners would go without them
-    _opened_engines.add(engine)
+        before = _close_idle if file_of(engine) is not None else None
+        after_fork.register(engine, Stage.ENGINES, before=before, in_child=_leave_to_the_parent)
     return engine
 
 
-def _begin_on_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("begin") != "":
-        sqlite.begin(connection)
+_of_parents: list[Pool] = []
 
 
-_abandoned: list[Pool] = []
+def _close_idle(engine: Engine, _: float) -> bool:
+    """Before a fork: nothing of SQLite may be open during it."""
+    engine.dispose()
+    return True
 
 
-def _forget_after_fork() -> None:
-    """A child must neither use nor close its parent's connections: closing one in SQLite drops the parent's locks."""
-    for engine in _opened_engines:
-        if not isinstance(engine.pool, StaticPool):
-            _abandoned.append(engine.pool)
-            engine.dispose(close=False)
-    postgresql.disconnect_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+def _leave_to_the_parent(engine: Engine) -> None:
+    """After a fork: the child neither uses nor closes a connection of its parent."""
+    _of_parents.append(engine.pool)
+    engine.dispose(close=False)
+    if not is_sqlite(engine):
+        postgresql.disconnect_after_fork()

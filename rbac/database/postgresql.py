@@ -7,10 +7,10 @@ import selectors
 import weakref
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from rbac.database.sqlite import BUSY
+from rbac.database.store_files import BUSY
 from rbac.errors import StoreError
 
 _STATEMENT = 60  # seconds any one statement may take on PostgreSQL; migrations lift it
@@ -29,7 +29,15 @@ def make_engine(address: URL) -> Engine:
         raise StoreError("PostgreSQL needs its driver: pip install 'studio-rbac[postgres]'") from error
 
 
-def patient(_: object, __: object, arguments: Any, named: Any) -> Any:
+def listen(engine: Engine) -> None:
+    """Set up every connection of an engine from now on."""
+    event.listen(engine, "do_connect", connect_with_timeout)
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "checkin", _reset_read_only)
+    event.listen(engine, "checkout", ensure_open)
+
+
+def connect_with_timeout(_: object, __: object, arguments: Any, named: Any) -> Any:
     """A connection that does not wait for ever for a server that hangs."""
     from rbac.database.client_timeouts import Connection
 
@@ -81,7 +89,7 @@ def ensure_open(connection: Any, *_: object) -> None:
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
-def as_the_server_says(connection: Any, _: object) -> None:
+def _reset_read_only(connection: Any, _: object) -> None:
     """SQLAlchemy leaves `READ WRITE` behind after a read: it would overrule a server whose transactions are read-only by default."""
     if connection is not None and not connection.closed:
         connection.read_only = None

@@ -17,8 +17,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from rbac.database.engine import changing, file_of, is_sqlite, place, single, translating, waiting
-from rbac.database.sqlite import missing
+from rbac.database import sqlite, store_files
+from rbac.database.engine import changing, connected, file_of, is_sqlite, place, single, translating, waiting
+from rbac.database.store_files import missing
 from rbac.database.watch.listener import announce
 from rbac.errors import StoreError
 
@@ -57,7 +58,8 @@ def create(engine: Engine) -> None:
     """Make an empty store; one that is there and current is left alone. Raises StoreError for anything else in its place."""
     path = file_of(engine)
     if path is not None:
-        _make_file(path, place(engine))
+        with translating(engine):
+            store_files.create(path)
     with _migrating(engine) as connection:
         if _tables(connection) and _version(connection) != HEAD:
             raise StoreError(_diagnosis(connection, place(engine)))
@@ -79,21 +81,13 @@ def upgrade(engine: Engine) -> None:
 
 
 def renew(engine: Engine) -> str:
-    """Give a store another epoch, and tell the nodes that listen; returns it."""
+    """Give a store another epoch, and notify the nodes that listen; returns it."""
     check(engine)
     epoch = uuid.uuid4().hex
     with changing(engine) as connection:
         connection.execute(text("UPDATE rbac_store SET epoch = :epoch"), {"epoch": epoch})
         announce(connection, "restored")
     return epoch
-
-
-def _make_file(path: Path, where: str) -> None:
-    """An empty file to connect to; connections never make one."""
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise StoreError(f"cannot write {where}: {error.strerror}") from error
 
 
 @contextmanager
@@ -105,7 +99,7 @@ def _migrating(engine: Engine) -> Iterator[Connection]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             yield connection
         return
-    with translating(engine), engine.connect() as connection:
+    with connected(engine) as connection:
         connection.execution_options(begin="BEGIN IMMEDIATE")
         raw = _raw(connection)
         raw.execute("PRAGMA foreign_keys = OFF")
@@ -114,6 +108,8 @@ def _migrating(engine: Engine) -> Iterator[Connection]:
                 yield connection
                 if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
                     raise StoreError(f"{place(engine)} has rows that point nowhere: nothing was changed, restore a backup")
+                sqlite.stamp(connection)
+            sqlite.ensure_kept(connection)
         finally:
             raw.execute("PRAGMA foreign_keys = ON")
 

@@ -76,11 +76,15 @@ store = Table(
     Column("one", Integer, primary_key=True, autoincrement=False),
     text_column("epoch"),
     number_column("created_at"),
+    optional_text_column("file"),
     CheckConstraint("one = 1", name="only_one"),
     *check_hex("epoch", 32),
     *check_instants("created_at"),
 )
-"""This store's one row. `epoch` is replaced when a backup is restored: caches and tokens of before are not valid any more."""
+"""This store's one row. `epoch` is replaced when a backup is restored: caches and tokens of before are not valid any more.
+
+`file` is SQLite's alone: the stamp that ties the write-ahead log to its file, see write_ahead_log.py.
+"""
 
 
 organization = Table(

@@ -21,8 +21,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine
 
-from rbac.database.engine import ask, place, reading, understanding, waiting
-from rbac.database.watch.wal_index import Mark, Watch
+from rbac.database.engine import ask, place, reading, reporting_corruption, waiting
+from rbac.database.watch.marks import Mark, Watch
 from rbac.errors import StoreError
 from rbac.names import parse_domain, parse_id
 from rbac.snapshot.found import Found, found_in, statement
@@ -229,7 +229,7 @@ class RecordCache:
         text, values = statement(self.engine.dialect.name, organization, wanted, since, FAR_BEHIND + 1)
         with waiting(self.engine, self.patience):
             rows = ask(self.engine, text, values)
-        with understanding(self.engine):
+        with reporting_corruption(self.engine):
             return found_in(rows, organization, wanted, since)
 
     @contextmanager

@@ -16,6 +16,7 @@ import msgspec
 
 from rbac.documents import DocumentError, convert, parse_json, parse_yaml, write_yaml
 from rbac.errors import StateError
+from rbac.files import read_file
 from rbac.text import plain, visible
 
 _SHOWN = 400  # characters of a path, a sentence or the name of a file
@@ -123,7 +124,7 @@ def read_state(source: str | Path | Mapping[str, Any]) -> StateFile:
     path = Path(source)
     name = file_name(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_file(path).decode("utf-8")
     except OSError as error:
         raise StateError(f"cannot be read: {error.strerror}", file=name) from error
     except UnicodeDecodeError as error:

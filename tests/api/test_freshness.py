@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 from sqlalchemy import event
 
 import rbac
-from rbac.database.watch import wal_index as freshness
+from rbac.database.watch.data_version import FILES_CHECKED
 from rbac.organization import Organization
 from tests.conftest import ACME, Clock
 
@@ -138,28 +137,6 @@ def test_a_child_after_a_fork_sees_changes_and_makes_them(path: Path, acme: Orga
     assert not acme.can(*EXPORT)
 
 
-def test_a_child_of_a_fork_in_the_middle_of_opening_an_index_is_not_held_up(acme: Organization) -> None:
-    assert acme.can(*EXPORT)
-    held, forked = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with freshness._maps_lock:
-            held.set()
-            forked.wait(30)
-
-    holding = threading.Thread(target=hold)
-    holding.start()
-    held.wait()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(10)
-        os._exit(0 if acme.can(*EXPORT) else 1)
-    forked.set()
-    holding.join()
-
-    assert os.waitpid(child, 0)[1] == 0
-
-
 def test_a_backup_restored_into_the_file_is_seen_at_once(path: Path, acme: Organization, tmp_path: Path) -> None:
     backup = sqlite3.connect(tmp_path / "backup.db")
     source = sqlite3.connect(path)
@@ -229,7 +206,7 @@ def test_a_backup_moved_over_the_file_is_seen_within_the_time_between_two_looks(
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     shutil.move(tmp_path / "backup.db", path)
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
 
     assert acme.can(*EXPORT)
 
@@ -251,7 +228,7 @@ def test_a_file_moved_over_the_store_is_what_is_read_and_written_by_connections_
     shutil.move(other, path)
 
     revision = acme.acting("ada").grant("andy", "reviewer")
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
     assert not acme.can(*EXPORT)
     with rbac.connect(f"sqlite:///{path}") as store:
         assert store.organization("acme").revision == revision == 3
@@ -262,7 +239,7 @@ def test_a_file_that_is_gone_is_an_error_and_no_answer(path: Path, acme: Organiz
     assert acme.can(*EXPORT)
 
     path.rename(f"{path}.away")
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
 
     with pytest.raises(rbac.StoreError, match="no store at"):
         acme.can(*EXPORT)
@@ -273,26 +250,12 @@ def test_an_index_deleted_while_it_is_in_use_is_an_error_to_questions_and_change
     assert acme.can(*EXPORT)
     Path(f"{path}-shm").unlink()
     elsewhere(path, "grant('max', 'annotator')")
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
 
     with pytest.raises(rbac.StoreError, match="-shm was deleted while"):
         acme.can(*EXPORT)
     with pytest.raises(rbac.StoreError, match="-shm was deleted while"):
         acme.acting("ada").grant("andy", "reviewer")
-
-
-def test_where_the_index_cannot_be_mapped_the_data_version_tells(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(freshness, "_map", lambda path: None)
-    with rbac.connect(f"sqlite:///{path}") as store:
-        store.import_state(ACME)
-        acme = store.organization("acme")
-        assert acme.can(*EXPORT)
-
-        elsewhere(path, "grant('max', 'annotator')")
-
-        assert not acme.can(*EXPORT)
-        acme.acting("ada").grant("max", "manager")
-        assert acme.can(*EXPORT)
 
 
 def test_memory_follows_the_clock_when_something_ends(path: Path) -> None:

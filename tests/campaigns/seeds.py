@@ -217,17 +217,17 @@ SEEDS = (
     ),
     Seed(
         "a commit of another process is not seen",
-        "rbac/database/watch/wal_index.py",
-        "return index[:HEADER] if index is not None",
-        "return index[:8] if index is not None",
+        "rbac/database/watch/data_version.py",
+        'return self._generation, self._execute("PRAGMA data_version").fetchall()[0]',
+        "return self._generation, 0",
         "tests/api/test_freshness.py::test_a_change_of_another_process_is_seen_at_once",
     ),
     Seed(
         "a connection goes on with a file that is gone",
         "rbac/database/sqlite.py",
-        "            raise DisconnectionError\n",
-        "            return\n",
-        "tests/faults/test_faults.py",
+        "        raise DisconnectionError from None\n",
+        "        pass\n",
+        "tests/api/test_freshness.py::test_a_file_moved_over_the_store_is_what_is_read_and_written_by_connections_that_were_open",
     ),
     Seed(
         "an exception in a block commits what came before it",

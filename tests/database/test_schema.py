@@ -47,7 +47,7 @@ def empty(nowhere: str) -> Iterator[Engine]:
 def test_a_migrated_schema_is_what_the_tables_say_triggers_and_view_included(engine: Engine, empty: Engine) -> None:
     if is_sqlite(empty):
         Path(str(empty.url.database)).touch()
-    with changing(empty) as connection:
+    with empty.begin() as connection:
         metadata.create_all(connection)
         for statement in STATEMENTS[connection.dialect.name]:
             connection.exec_driver_sql(statement)

@@ -29,7 +29,7 @@ from sqlalchemy import make_url
 import rbac
 from rbac.cli import main
 from rbac.database import postgresql, sqlite
-from rbac.database.watch import wal_index as freshness
+from rbac.database.watch.data_version import FILES_CHECKED
 from tests.cluster.conftest import psycopg_url
 from tests.conftest import ACME, database, execute
 from tests.invariants.everything import rows
@@ -149,10 +149,10 @@ def locked(path: Path) -> Iterator[None]:
 @contextmanager
 def vanished(path: Path) -> Iterator[None]:
     path.rename(f"{path}.away")
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
     yield
     os.replace(f"{path}.away", path)
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
 
 
 @contextmanager
@@ -162,12 +162,12 @@ def replaced(path: Path, make: Callable[[Path], object]) -> Iterator[None]:
     os.link(path, kept)
     make(Path(f"{path}.other"))
     os.replace(f"{path}.other", path)
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
     yield
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     os.replace(kept, path)
-    time.sleep(freshness.SAME_FILE * 1.2)
+    time.sleep(FILES_CHECKED * 1.2)
 
 
 def somebody_elses(path: Path) -> None:

@@ -11,7 +11,6 @@ after `max_staleness` without an answer questions raise Stale.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import selectors
 import socket
@@ -25,6 +24,8 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Engine, Pool, func, select
 
 from rbac import clock
+from rbac.database import after_fork
+from rbac.database.after_fork import Stage
 from rbac.database.engine import is_sqlite, place, waiting
 from rbac.database.failures import translated
 from rbac.errors import Stale
@@ -77,7 +78,7 @@ class Listener:
     def __init__(self, engine: Engine, poll: float, max_staleness: float) -> None:
         self._engine, self._poll, self._max_staleness = engine, poll, max_staleness
         self._reset()
-        _listeners.add(self)
+        after_fork.register(self, Stage.WATCHES, in_child=Listener.abandon)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
@@ -311,14 +312,4 @@ class _QueryRefused(Exception):
 
 
 _versions = itertools.count(1)
-_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 _of_parents: list[_ListenerThread] = []
-
-
-def _after_fork() -> None:
-    for listener in list(_listeners):
-        listener.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

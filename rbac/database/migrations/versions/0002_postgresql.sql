@@ -2,6 +2,7 @@ CREATE TABLE rbac_store (
     one INTEGER NOT NULL,
     epoch TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
+    file TEXT COLLATE "C",
     CONSTRAINT pk_rbac_store PRIMARY KEY (one),
     CONSTRAINT ck_rbac_store_only_one CHECK (one = 1),
     CONSTRAINT ck_rbac_store_epoch_is_hex CHECK (octet_length("epoch") <= 32 AND "epoch" ~ '^[0-9a-f]*$'),

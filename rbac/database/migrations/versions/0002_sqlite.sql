@@ -2,6 +2,7 @@ CREATE TABLE rbac_store (
     one INTEGER NOT NULL,
     epoch TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    file TEXT,
     CONSTRAINT pk_rbac_store PRIMARY KEY (one),
     CONSTRAINT ck_rbac_store_only_one CHECK (one = 1),
     CONSTRAINT ck_rbac_store_epoch_is_hex CHECK (typeof("epoch") IN ('text', 'null') AND length(CAST("epoch" AS BLOB)) = length("epoch") AND length("epoch") = 32 AND "epoch" NOT GLOB '*[^0-9a-f]*'),
