@@ -1,4 +1,4 @@
-"""The table as one HTML file: no network, readable on a phone, on paper, in the dark, with a keyboard and by ear.
+"""The table as one HTML file: no network, readable on a phone, on paper, in the dark, with a keyboard and with a screen reader.
 
 Hovering or focusing a cell shows, for every permission of the row, the condition, the lines of the policy and the guards.
 Everything it shows is in the file, and comes from the Policy.

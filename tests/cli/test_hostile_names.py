@@ -25,9 +25,9 @@ def edited(here: Path) -> Path:
     edits = 0
     for table, column, name in (
         *((table, "user", "andy") for table in ("rbac_member", "rbac_workspace_member", "rbac_assignment", "rbac_audit_change")),
-        *((table, "workspace", "w1") for table in ("workspace_member", "project")),
-        ("workspace", "id", "w1"),
-        ("project", "id", "p2"),
+        *((table, "workspace", "w1") for table in ("rbac_workspace_member", "rbac_project")),
+        ("rbac_workspace", "id", "w1"),
+        ("rbac_project", "id", "p2"),
     ):
         edits += connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', (f"{name}{EVIL}", name)).rowcount
     edits += connection.execute("UPDATE rbac_audit SET ticket = ?, operation = ?, actor = ?", (EVIL, EVIL, EVIL)).rowcount
@@ -152,7 +152,7 @@ def _rename_organization() -> None:
     connection.executescript("PRAGMA ignore_check_constraints = on; PRAGMA foreign_keys = off")
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     for table in tables:
-        for column in ("organization", "id") if table == "organization" else ("organization",):
+        for column in ("organization", "id") if table == "rbac_organization" else ("organization",):
             if column in {row[1] for row in connection.execute(f"PRAGMA table_info('{table}')")}:
                 connection.execute(f'UPDATE "{table}" SET "{column}" = ?', (f"acme{EVIL}",))
     connection.close()

@@ -1,6 +1,6 @@
 """Command lines out of the command tree itself: a command that is added is asked too.
 
-What a parameter is called says what is plausible for it, everything gets the implausible as well. Its one rule: nothing
+The name of a parameter says what is plausible for it; every parameter gets implausible values as well. Nothing
 outside the present folder is named.
 """
 
