@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from logging import Logger
 from typing import Any
 
 from rbac.decisions.trace import CellTrace, trace_cell
@@ -23,6 +24,12 @@ CASBIN: dict[Permission, tuple[str, str]] = {permission: (permission.object, per
 """Each permission as Casbin's `obj` and `act`, made once."""
 
 
+_SILENT = Logger("casbin.enforcer")
+"""A logger that no logging configuration reaches: Casbin's own prints the facts of every decision once an application's turns it on."""
+
+_SILENT.disabled = True
+
+
 class Decider:
     """A policy and a model, ready to answer; lives as long as a store is open and is safe to share between threads.
 
@@ -34,6 +41,7 @@ class Decider:
         self.model = model or read_model()
         self.cells = CellNeeds(policy.reads)
         self.casbin = self.assemble(DomainRoles())
+        self.casbin.logger = _SILENT
         self._enforce = self.casbin.enforce
         compiled = self.casbin.compiled  # now, and not at the first request, where threads may come together
         if not compiled:
