@@ -95,7 +95,7 @@ def check(
     then = _then(session, moment, details)
     decision = _decision(then or session.organization(), user, permission, domain, details)
     if session.json:
-        output.as_json({**asdict(decision), **_when(then)})
+        output.as_json({**_as_data(decision), **_when(then)})
     else:
         output.line(f"{'yes' if decision else 'no'}: {decision.reason}")
         if then is not None:
@@ -118,7 +118,12 @@ def _stream(session: Session, file: str, moment: str | None) -> None:
             decision = _decision(asked, line.user, line.permission, line.domain, details)
         except UnknownName as error:
             raise UnknownName(f"{place}: {error}") from None
-        output.as_json({**asdict(decision), **_when(then)})
+        output.as_json({**_as_data(decision), **_when(then)})
+
+
+def _as_data(decision: Decision) -> dict[str, Any]:
+    """A decision as JSON has it: whoever asks here brings no facts of their own."""
+    return {name: value for name, value in asdict(decision).items() if name != "given"}
 
 
 def _decision(asked: Organization | Past, user: str, permission: str, domain: str, details: dict[str, Any]) -> Decision:
@@ -157,7 +162,7 @@ def explain(session: Session, /, user: str, permission: str, domain: str, moment
     traced = (then or session.organization()).trace(user, permission, domain, **details)
     decision = traced.decision
     if session.json:
-        output.as_json({**asdict(decision), **prose.as_data(traced), **_when(then)})
+        output.as_json({**_as_data(decision), **prose.as_data(traced), **_when(then)})
     else:
         output.line(f"{'yes' if decision else 'no'}: {decision.reason}")
         if then is not None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rbac.statefile.importing import Imported
     from rbac.statefile.shape import StateFile
     from rbac.store import Store, connect
-    from rbac.vocabulary import ChangedFact, Decision, Domain, Kind, Permission, Request, Revision, Role, State, Via
+    from rbac.vocabulary import ChangedFact, Decision, Domain, Kind, Permission, Request, Revision, Role, State, Task, Via
 
 __version__ = "0.2.0"
 
@@ -50,7 +50,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "rbac.store": ("Store", "connect"),
     "rbac.vocabulary": (
         *("ChangedFact", "Decision", "Domain", "Kind", "Permission"),
-        *("Request", "Revision", "Role", "State", "Via"),
+        *("Request", "Revision", "Role", "State", "Task", "Via"),
     ),
 }
 """The public names, by the module that defines each."""
@@ -92,6 +92,7 @@ __all__ = [
     "StateFile",
     "Store",
     "StoreError",
+    "Task",
     "Trace",
     "UnknownName",
     "Verification",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from rbac.errors import StoreError, UnknownName
-from rbac.vocabulary import ORGANIZATION, PERMISSIONS, Domain, Kind, Permission, Role, Via, Word
+from rbac.vocabulary import ORGANIZATION, PERMISSIONS, Domain, Kind, Permission, Role, Task, Via, Word
 
 _Names = TypeVar("_Names", bound=Word)
 
@@ -90,6 +90,16 @@ def _member(names: type[_Names], text: str, what: str) -> _Names:
     if found is None:
         raise UnknownName(f"unknown {what} {quoted(text)}{nearest(text, names) or ': one of ' + ', '.join(names)}")
     return found
+
+
+def parse_task(task: str | Task) -> Task:
+    """A task by its id, or with what is known of it; raises UnknownName, and TypeError for what is neither known nor not."""
+    if not isinstance(task, Task):
+        return Task(parse_id(task, "task"))
+    for value, what in ((task.exists, "exists"), (task.worked_on, "worked_on")):
+        if value is not None:
+            parse_switch(value, what)
+    return Task(parse_id(task.id, "task"), exists=task.exists, worked_on=task.worked_on)
 
 
 def parse_ids(listed: Iterable[str], what: str) -> list[str]:

@@ -17,7 +17,7 @@ from rbac.names import parse_id, parse_number, parse_switch, quoted
 from rbac.open_store import OpenStore
 from rbac.policy.facts import GivenFacts
 from rbac.queries import Queries
-from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Revision, Role
+from rbac.vocabulary import ORGANIZATION, Domain, Permission, Request, Revision, Role, Task
 
 if TYPE_CHECKING:
     from rbac.acting import Acting
@@ -231,7 +231,7 @@ class Organization(Queries):
         domain: str | Domain = ORGANIZATION,
         *,
         target: str | None = None,
-        task: str | None = None,
+        task: str | Task | None = None,
     ) -> tuple[str, str, str, str, Any]:
         """The five values of Casbin's `r` for a question: sub, dom, obj, act, facts."""
         question = self._resolve(Request(user, permission, domain, target, task))  # type: ignore[arg-type]  # as in check

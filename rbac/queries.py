@@ -19,7 +19,7 @@ from rbac.policy.reader import Policy
 from rbac.snapshot.records import Instant, MemberRecord
 from rbac.snapshot.view import RevisionChanged, View
 from rbac.snapshot.wanted import Asked
-from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Via
+from rbac.vocabulary import ORGANIZATION, Decision, Domain, Permission, Request, Role, Task, Via
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -73,7 +73,7 @@ class Queries:
         domain: str | Domain = ORGANIZATION,
         *,
         target: str | None = None,
-        task: str | None = None,
+        task: str | Task | None = None,
         via: str = Via.UI,
         at_least: int | str = 0,
     ) -> bool:
@@ -88,7 +88,7 @@ class Queries:
         domain: str | Domain = ORGANIZATION,
         *,
         target: str | None = None,
-        task: str | None = None,
+        task: str | Task | None = None,
         via: str = Via.UI,
         at_least: int | str = 0,
     ) -> Decision:
@@ -102,7 +102,7 @@ class Queries:
         domain: str | Domain = ORGANIZATION,
         *,
         target: str | None = None,
-        task: str | None = None,
+        task: str | Task | None = None,
         via: str = Via.UI,
         at_least: int | str = 0,
     ) -> Decision:
@@ -119,7 +119,7 @@ class Queries:
         domain: str | Domain = ORGANIZATION,
         *,
         target: str | None = None,
-        task: str | None = None,
+        task: str | Task | None = None,
         via: str = Via.UI,
         at_least: int | str = 0,
     ) -> Trace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -263,6 +263,24 @@ class Domain(NamedTuple):
 ORGANIZATION = Domain(Kind.ORGANIZATION)
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task and what the application that asks knows of it, so that the store is not asked; None is not known.
+
+    `exists` says whether there is such a task in the project, `worked_on` whether the user has worked on it. They hold for
+    one question, are never kept and never count for a change.
+    """
+
+    id: str
+    exists: bool | None = field(default=None, kw_only=True)
+    worked_on: bool | None = field(default=None, kw_only=True)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of the facts that are known."""
+        return tuple(name for name, value in (("task_exists", self.exists), ("task_worked_on", self.worked_on)) if value is not None)
+
+
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One question: may `user` do `permission` in `domain`, about `target`, on `task`, arriving `via`.
 
@@ -273,7 +291,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     permission: str
     domain: str = "organization"
     target: str | None = None
-    task: str | None = None
+    task: str | Task | None = None
     via: str = "ui"
 
 
@@ -282,7 +300,8 @@ class Decision:
     """An answer with its reason. Falsy when denied, so `if check(...)` is safe.
 
     `rule` is the policy line that decided, as it stands in the file, and `line` its number, 1 based; both are
-    None when no line decided. `revision` is the one the answer was read at, of that organization.
+    None when no line decided. `revision` is the one the answer was read at, of that organization. `given` names the facts
+    that came with the question and that the lines read.
     """
 
     allowed: bool
@@ -290,6 +309,7 @@ class Decision:
     rule: str | None
     line: int | None
     revision: int
+    given: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.allowed

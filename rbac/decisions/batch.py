@@ -13,11 +13,11 @@ from typing import Any
 
 from rbac.decisions.decider import Decider
 from rbac.decisions.evaluate import resolve, trace
-from rbac.names import parse_id
+from rbac.names import parse_task
 from rbac.policy.facts import VALUES
-from rbac.snapshot.records import Instant, MemberRecord, ProjectRecord, TaskRecord, among
-from rbac.snapshot.view import View
-from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State
+from rbac.snapshot.records import Instant, MemberRecord, ProjectRecord, among
+from rbac.snapshot.view import View, task_with
+from rbac.vocabulary import WORKERS, Decision, Distribution, Kind, Permission, Request, Role, State, Task
 
 Signature = Callable[[ProjectRecord], Any]
 
@@ -77,11 +77,13 @@ class _Group:
         self.member, self.permission, self.signature, self.known = member, permission, signature, known
 
 
-def _task(decider: Decider, view: View, group: _Group, task: str, project: ProjectRecord, now: Instant) -> TaskRecord:
-    """What the lines read of a task."""
+def _task(decider: Decider, view: View, group: _Group, named: str | Task, project: ProjectRecord, now: Instant) -> Any:
+    """What the lines read of a task, and what of it came with the question."""
     role = group.member.role_in(project, now)
     assert role is not None, "only active members have a signature"
-    return view.task(parse_id(task, "task"), project.id, group.member, decider.cells.of(role, group.permission).task)
+    what, task = decider.cells.of(role, group.permission).task, parse_task(named)
+    record = task_with(view, task, project.id, group.member, what)
+    return (record, task.given) if task.given else record
 
 
 READ: dict[str, str] = {

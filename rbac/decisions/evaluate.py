@@ -14,12 +14,12 @@ import msgspec
 from rbac.decisions.decider import Decider
 from rbac.decisions.trace import CellTrace, ensure_agreement, through_api
 from rbac.errors import UnknownName
-from rbac.names import parse_domain, parse_id, parse_permission, parse_via
+from rbac.names import parse_domain, parse_id, parse_permission, parse_task, parse_via
 from rbac.policy.roles import USER, Subject
 from rbac.snapshot.facts_of_records import RecordedFacts
 from rbac.snapshot.records import DomainRecord, Instant, MemberRecord, OrganizationRecord
 from rbac.snapshot.view import View, revision_of
-from rbac.vocabulary import Decision, Domain, Kind, Permission, Request, State, Via
+from rbac.vocabulary import Decision, Domain, Kind, Permission, Request, State, Task, Via
 
 _ACTIVE, _UI = State.ACTIVE, str(Via.UI)  # looking one up in its Enum costs as much as a call
 
@@ -27,7 +27,8 @@ _ACTIVE, _UI = State.ACTIVE, str(Via.UI)  # looking one up in its Enum costs as 
 class Question(msgspec.Struct, frozen=True, gc=False):
     """A request whose names are resolved, at one revision. Without `facts` the answer is no, and `reason` says why.
 
-    `api` is the question whether the user has `api:access`, for a request that comes through the API.
+    `api` is the question whether the user has `api:access`, for a request that comes through the API; `given` is the task
+    with what the application says of it.
     """
 
     subject: Subject
@@ -37,6 +38,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     revision: int
     api: Question | None = None
     reason: str = ""
+    given: Task | None = None
 
     @property
     def user(self) -> str:
@@ -63,7 +65,8 @@ def resolve(view: View, request: Request, now: Instant) -> Question:
         domain.kind, role, organization, member, domain, permission, now, request.target is not None, request.task is not None, records
     )
     api = None if request.via == _UI else _api_access(view, request, now)
-    return Question(member.subject(role), domain.path, permission, facts, organization.revision, api)
+    given = request.task if isinstance(request.task, Task) else None
+    return Question(member.subject(role), domain.path, permission, facts, organization.revision, api, "", given)
 
 
 def _as_text(request: Request) -> Request:
@@ -80,9 +83,10 @@ def _check_names(request: Request, permission: Permission) -> None:
         raise UnknownName(f"{permission} is asked in {permission.kind}, not in {kind}")
     if request.task is not None and kind is not Kind.PROJECT:
         raise UnknownName(f"a task is named in a project only, {permission} is asked in {kind}")
-    for name, what in ((request.task, "task"), (request.target, "user")):
-        if name is not None:
-            parse_id(name, what)
+    if request.task is not None:
+        parse_task(request.task)
+    if request.target is not None:
+        parse_id(request.target, "user")
 
 
 def _unresolved(
@@ -146,8 +150,23 @@ class Trace:
             return Decision(False, self.question.reason, None, None, self.question.revision)
         if self.api is not None and not self.api.allowed and (cell.line is None or cell.allowed):
             return through_api(self.api.decision)
-        line = cell.line
-        return Decision(cell.allowed, cell.reason, line.text if line else None, line.number if line else None, self.question.revision)
+        line, given = cell.line, self.given
+        reason = f"{cell.reason}; the question says {', '.join(given.values())}" if given else cell.reason
+        at = self.question.revision
+        return Decision(cell.allowed, reason, line.text if line else None, line.number if line else None, at, tuple(given))
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The facts that came with the question and that lines of the cell read, each in words."""
+        task = self.question.given
+        if task is None or self.cell is None:
+            return {}
+        read = frozenset().union(*(each.line.reads for each in (*self.cell.denials, *self.cell.grants)))
+        words = {
+            "task_exists": f"that the task {'exists' if task.exists else 'does not exist'}",
+            "task_worked_on": f"that the user {'has' if task.worked_on else 'has not'} worked on it",
+        }
+        return {name: words[name] for name in task.given if name in read}
 
 
 def trace(decider: Decider, question: Question) -> Trace:

@@ -38,7 +38,7 @@ from rbac.snapshot.records import (
     TaskRecord,
     in_force,
 )
-from rbac.snapshot.statements import ASSIGNED
+from rbac.snapshot.statements import ASSIGNED, EXISTS
 from rbac.snapshot.view import RevisionChanged, Version, load_request_records, task_record
 from rbac.snapshot.wanted import UNKNOWN, Asked, CellNeeds, Wanted, lacking
 from rbac.vocabulary import Kind, Permission, Request, Role
@@ -152,7 +152,7 @@ class OrganizationCache:
         for (user, project), assigned in found.assigned.items():
             weight += self._keep_assigned(user, project, assigned)
         for (project, task, user), (read, bits) in found.tasks.items():
-            if read & ASSIGNED and bits & 7:  # of a task that does not exist nothing is kept
+            if read & ASSIGNED and (bits & 7 or not read & EXISTS):  # of a task that does not exist nothing is kept
                 weight += self._keep_assigned(user, (project, task), (bool(bits & 2), bool(bits & 4)))
         return weight
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple, Protocol
 
-from rbac.names import parse_id
+from rbac.names import parse_task
 from rbac.snapshot.records import DomainRecord, Instant, MemberRecord, OrganizationRecord, ProjectRecord, RequestRecords, TaskRecord
 from rbac.snapshot.statements import ASSIGNED, EXISTS, WORKED_ON
-from rbac.snapshot.wanted import Needs
-from rbac.vocabulary import Permission, Request, Role
+from rbac.snapshot.wanted import Needs, not_given
+from rbac.vocabulary import Permission, Request, Role, Task
 
 
 class Version(NamedTuple):
@@ -62,10 +62,19 @@ def load_request_records(
         if target is not None and needs.shares:
             shares = view.shares(user, target, now)
     if request.task is not None:
-        task = view.task(parse_id(request.task, "task"), domain.id, user, needs.task)
+        task = task_with(view, parse_task(request.task), domain.id, user, needs.task)
     if needs.assigned and type(domain) is ProjectRecord:
         assigned = view.assigned(user, domain)
     return RequestRecords(target, task, assigned, shares)
+
+
+def task_with(view: View, task: Task, project: str, user: MemberRecord, what: int) -> TaskRecord:
+    """What a user has to do with a task, as far as `what` says; what came with the question is not read."""
+    if task.exists is None and task.worked_on is None:
+        return view.task(task.id, project, user, what)
+    record = view.task(task.id, project, user, not_given(task, what))
+    exists = record.exists if task.exists is None else task.exists
+    return TaskRecord(exists, record.annotator, record.reviewer, record.worked_on if task.worked_on is None else task.worked_on)
 
 
 @cache

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rbac.names import ID
+from rbac.names import ID, USER_ID
 from rbac.snapshot.records import DomainRecord, MemberRecord, ProjectRecord
 from rbac.snapshot.statements import ASSIGNED, EXISTS, WORKED_ON
-from rbac.vocabulary import PERMISSIONS, WORKERS, Domain, Kind, Permission, Request, Role
+from rbac.vocabulary import PERMISSIONS, WORKERS, Domain, Kind, Permission, Request, Role, Task
 
 Reads = Mapping[tuple[Role, Permission], frozenset[str]]
 """Which facts decide which cell, by the lines of the policy: only those are loaded."""
@@ -175,8 +175,9 @@ class _Search:
         needs = self._needs.get((user, permission, address))
         if needs is None:
             needs = self._needs[user, permission, address] = self._of(user, permission, address)
-        task, target = _plain(request.task), _plain(request.target)
-        if target is not None and ID.fullmatch(target):
+        given = request.task if isinstance(request.task, Task) else None
+        task, target = _plain(request.task if given is None else given.id), _plain(request.target)
+        if target is not None and USER_ID.fullmatch(target):
             if self._known.known_member(target) is UNKNOWN:
                 self.wanted.members.add(target)
             if needs.shares and not self._known.knows_shares(user, target):
@@ -185,7 +186,8 @@ class _Search:
             return
         name = address.partition(":")[2]
         if needs.task and task is not None and ID.fullmatch(task):
-            self.wanted.add_task(name, task, user, self._known.unknown_of_task(task, name, user, needs.task))
+            what = needs.task if given is None else not_given(given, needs.task)
+            self.wanted.add_task(name, task, user, self._known.unknown_of_task(task, name, user, what))
         if needs.assigned and not self._known.knows_assigned(user, name):
             self.wanted.assigned.add((user, name))
 
@@ -194,7 +196,7 @@ class _Search:
         member, domain = self._known.known_member(user), self._known.known_domain(address)
         kind, _, name = address.partition(":")
         if member is UNKNOWN:
-            if not ID.fullmatch(user):
+            if not USER_ID.fullmatch(user):
                 return NO_NEEDS
             self.wanted.members.add(user)
         if domain is UNKNOWN and kind != Kind.ORGANIZATION:
@@ -212,6 +214,11 @@ class _Search:
         self.readers |= self._cells.readers(asked)
         self.uncertain = self.uncertain or member is UNKNOWN
         return needs
+
+
+def not_given(task: Task, what: int) -> int:
+    """What must be read of a task of which something came with the question."""
+    return what & ~(EXISTS if task.exists is not None else 0) & ~(WORKED_ON if task.worked_on is not None else 0)
 
 
 def _plain(name: object) -> str | None:
