@@ -34,6 +34,7 @@ campaign: .venv/.dev
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks --write
+	$(BIN)/python -m benchmarks.distance --write
 
 scale: .venv/.dev
 	$(BIN)/python -m benchmarks.scale --write
