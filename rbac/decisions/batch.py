@@ -37,7 +37,9 @@ def _decide_in_groups(decider: Decider, view: View, requests: Sequence[Request],
         return [trace(decider, resolve(view, request, now)).decision for request in requests]
     groups: dict[tuple[str, str, str], _Group | None] = {}
     alike: dict[tuple[Permission, str, Role], dict[Any, Decision]] = {}
-    user = permission = via = group = signature = None
+    user = permission = via = None
+    group: Any = None  # and its signature and decisions, which are read for every request
+    signature: Any = None
     known = dict[Any, Decision]()
     domain_of, decisions = view.domain, list[Decision]()
     for request in requests:
@@ -51,7 +53,7 @@ def _decide_in_groups(decider: Decider, view: View, requests: Sequence[Request],
             group = groups[name]
             signature, known = (None, known) if group is None else (group.signature, group.known)
         domain = None if signature is None or request.target is not None else domain_of(request.domain)
-        if type(domain) is not ProjectRecord or signature is None or group is None:
+        if type(domain) is not ProjectRecord:
             decisions.append(trace(decider, resolve(view, request, now)).decision)
             continue
         key = signature(domain)
