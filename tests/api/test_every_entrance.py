@@ -13,6 +13,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,7 +186,10 @@ def revisions(store: Store) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("kind", "name", "parameter"), ENTRANCES, ids=[f"{kind.__name__}.{name}({each})" for kind, name, each in ENTRANCES]
 )
-def test_what_is_wrong_is_an_error_that_leaves_nothing_behind(store: Store, kind: type, name: str, parameter: str) -> None:
+def test_what_is_wrong_is_an_error_that_leaves_nothing_behind(
+    store: Store, kind: type, name: str, parameter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some of the texts are names of files that a backup makes
     handle, state, before, unexpected = handle_of(kind, store), store.export_state(), revisions(store), []
     for what, value in WRONG.items():
         fitting = fits(kind, name, parameter, value)
