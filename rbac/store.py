@@ -21,7 +21,7 @@ from rbac.database import tables as t
 from rbac.database.engine import file_of, open_engine
 from rbac.database.watch.listener import MAX_STALENESS, POLL
 from rbac.decisions.decider import Decider
-from rbac.errors import StoreError
+from rbac.errors import StoreError, UnknownName
 from rbac.names import parse_id, parse_ids, parse_switch, quoted, stored_id
 from rbac.open_store import OpenStore
 from rbac.organization import Organization
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from rbac.database.health import Health
     from rbac.statefile.importing import Imported
     from rbac.statefile.shape import StateFile
+
+_LONGEST_PATH = 4095  # bytes, on Linux
 
 OPERATOR = "operator"
 """Who the audit says did what no member of an organization does."""
@@ -235,16 +237,16 @@ class Store:
         """Write the store as it is now to a new file, and return that; SQLite only. The store may be in use meanwhile."""
         from rbac.database.backup import back_up
 
-        return back_up(self._store.engine, Path(target))
+        return back_up(self._store.engine, _path(target))
 
-    def restore(self, source: str | Path) -> str:
+    def restore(self, backup: str | Path) -> str:
         """Make the store what a backup holds, in one transaction, while programs may have it open; SQLite only. Returns its new epoch.
 
         A store that is not there is made. What was changed after the backup is gone; nothing else is.
         """
         from rbac.database.backup import restore
 
-        return restore(self._store.engine, Path(source))
+        return restore(self._store.engine, _path(backup))
 
     def close(self) -> None:
         """Close every connection."""
@@ -265,3 +267,16 @@ class Store:
             return [plan_organization(None, each, update=update) for each in state.organizations]
         with self._store.reading() as connection:
             return [plan_organization(connection if each.id in there else None, each, update=update) for each in state.organizations]
+
+
+def _path(name: object) -> Path:
+    """The path of a file; raises UnknownName for a text that can be none."""
+    if not isinstance(name, str | Path):
+        raise TypeError(f"a file is named by a str or a Path, not {quoted(name)}")
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:
+        raise UnknownName(f"{quoted(str(name))} cannot be the name of a file: it has half a character") from None
+    if not encoded or b"\0" in encoded or len(encoded) > _LONGEST_PATH:
+        raise UnknownName(f"{quoted(str(name))} cannot be the name of a file")
+    return Path(name)
