@@ -1,13 +1,13 @@
 """What the errors of the two databases mean, in one sentence each, with what to do.
 
-One rule: by code, not by wording, because wordings are translated and change; the first code that fits decides.
+By code, not by wording, because wordings are translated and change; the first code that fits decides.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from rbac.errors import Conflict, RBACError, Refused, StoreError
@@ -48,6 +48,8 @@ _LOST_RACES = ("40001", "40P01")
 
 def translated(error: Exception, *, where: str, secret: str | None = None) -> RBACError:
     """The error of ours that this one of SQLAlchemy or a driver is; `secret` is cut out of any detail."""
+    if isinstance(error, StatementError) and isinstance(error.orig, RBACError):
+        return error.orig  # ours, raised by a connection of ours
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     code, detail = _code(cause), _first_line(cause, secret)
     if isinstance(error, (IntegrityError, sqlite3.IntegrityError)):
